@@ -1,0 +1,19 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings of every Swift target: the stricter half of what later language modes will require.
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+// The targets stand in the order in which a request flows through them.
+let package = Package(
+    name: "octavo",
+    targets: [
+        // The shared words: requests, sampling parameters, completions, JSON. Imports nothing of ours.
+        .target(name: "OctavoCore", swiftSettings: strict)
+    ],
+    swiftLanguageModes: [.v6]
+)

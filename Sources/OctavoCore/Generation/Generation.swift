@@ -1,0 +1,92 @@
+/// One completion to generate: a prompt in token ids and how to go on from it.
+public struct GenerationRequest: Sendable, Hashable {
+    /// The caller's name for this completion, unique within a batch handed to an engine.
+    public var id: Int
+    /// The prompt.
+    public var promptTokens: [TokenID]
+    /// Tokens generated earlier, by this or another process, from which to go on.
+    public var generatedTokens: [TokenID]
+    /// How to sample. `seed` and `maxTokens` must be set.
+    public var sampling: SamplingParameters
+    /// Which of several samples of one prompt this is; part of the random stream's counter.
+    public var sampleIndex: Int
+
+    /// A completion to generate.
+    public init(
+        id: Int, promptTokens: [TokenID], generatedTokens: [TokenID] = [], sampling: SamplingParameters,
+        sampleIndex: Int = 0
+    ) {
+        self.id = id
+        self.promptTokens = promptTokens
+        self.generatedTokens = generatedTokens
+        self.sampling = sampling
+        self.sampleIndex = sampleIndex
+    }
+
+    /// The most positions this completion can come to occupy in the KV cache.
+    public var maximumLength: Int { promptTokens.count + (sampling.maxTokens ?? 0) }
+}
+
+/// Why a completion ended, with OpenAI's spelling.
+public enum FinishReason: String, Sendable, Hashable, CaseIterable {
+    /// An end-of-turn token or a stop string.
+    case stop
+    /// `maxTokens`, or the end of the context.
+    case length
+
+    /// The code under which the database keeps it.
+    public var code: Int16 { self == .stop ? 0 : 1 }
+}
+
+/// The log-probability of a token, and of the most likely ones in its place.
+public struct TokenLogprob: Sendable, Hashable {
+    /// A token and its log-probability.
+    public struct Entry: Sendable, Hashable {
+        /// The token.
+        public var token: TokenID
+        /// Its natural log-probability under the model, before temperature and filters.
+        public var logprob: Float
+
+        /// A token and its log-probability.
+        public init(token: TokenID, logprob: Float) {
+            self.token = token
+            self.logprob = logprob
+        }
+    }
+
+    /// The token that was chosen.
+    public var chosen: Entry
+    /// The most likely tokens, most likely first, ties to the lower id.
+    public var top: [Entry]
+
+    /// A chosen token with its alternatives.
+    public init(chosen: Entry, top: [Entry]) {
+        self.chosen = chosen
+        self.top = top
+    }
+}
+
+/// A finished generation.
+public struct Completion: Sendable, Hashable {
+    /// The `GenerationRequest.id` it answers.
+    public var id: Int
+    /// Every token generated, the end-of-turn token included.
+    public var tokens: [TokenID]
+    /// The text, without end-of-turn token and (unless asked for) stop string; invalid UTF-8 repaired with U+FFFD.
+    public var text: String
+    /// Why it ended.
+    public var finishReason: FinishReason
+    /// One entry per token of `text`, if asked for.
+    public var logprobs: [TokenLogprob]?
+
+    /// A finished generation.
+    public init(
+        id: Int, tokens: [TokenID], text: String, finishReason: FinishReason, logprobs: [TokenLogprob]? = nil
+    ) {
+        self.id = id
+        self.tokens = tokens
+        self.text = text
+        self.finishReason = finishReason
+        self.logprobs = logprobs
+    }
+}

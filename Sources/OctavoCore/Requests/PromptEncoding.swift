@@ -1,0 +1,33 @@
+/// Turns the prompts of a request into token ids: a tokenizer with a chat template, seen from outside.
+public protocol PromptEncoding: Sendable {
+    /// The model's context: prompt and completion together have at most this many tokens.
+    var contextLength: Int { get }
+
+    /// The token ids of every prompt of `body` (one for a chat).
+    ///
+    /// - Throws: `RequestError` when the template refuses the messages or a token id is not in the vocabulary.
+    func encode(_ body: RequestBody) throws(RequestError) -> [[TokenID]]
+}
+
+extension RequestBody {
+    /// The most tokens to generate after a prompt of `promptTokens` tokens in a context of `contextLength`.
+    ///
+    /// - Throws: `RequestError` with the code `context_length_exceeded` when the prompt alone fills the context, or
+    ///   with the request's own `max_tokens` overfills it.
+    public func maximumNewTokens(promptTokens: Int, contextLength: Int) throws(RequestError) -> Int {
+        let room = contextLength - promptTokens
+        guard room > 0 else {
+            throw RequestError(
+                "the prompt has \(promptTokens) tokens, but the model's context is \(contextLength): shorten it",
+                parameter: endpoint == .chatCompletions ? "messages" : "prompt", code: "context_length_exceeded")
+        }
+        guard let asked = sampling.maxTokens else { return min(room, endpoint.defaultMaxTokens) }
+        guard asked <= room else {
+            throw RequestError(
+                "is \(asked), but the prompt's \(promptTokens) tokens leave \(room) of the model's context of "
+                    + "\(contextLength): lower it or shorten the prompt",
+                parameter: "max_tokens", code: "context_length_exceeded")
+        }
+        return asked
+    }
+}

@@ -1,0 +1,67 @@
+/// The body of a request to `/v1/chat/completions` or `/v1/completions`, checked.
+public struct RequestBody: Sendable, Hashable {
+    /// What is to be continued.
+    public enum Prompt: Sendable, Hashable {
+        /// A conversation, rendered by the model's chat template.
+        case chat(Chat)
+        /// Texts or token ids to go on from, one or more.
+        case texts([TextPrompt])
+    }
+
+    /// A conversation and what the template may use beside it.
+    public struct Chat: Sendable, Hashable {
+        /// The messages in OpenAI's form, not yet normalized.
+        public var messages: [JSONValue]
+        /// The tools offered, if any.
+        public var tools: JSONValue?
+        /// Template variables: `chat_template_kwargs`, `add_generation_prompt`, `continue_final_message`.
+        public var options: JSONObject
+    }
+
+    /// One prompt of `/v1/completions`.
+    public enum TextPrompt: Sendable, Hashable {
+        /// A text, to be tokenized.
+        case text(String)
+        /// Token ids, used as they are.
+        case tokens([TokenID])
+    }
+
+    /// What is to be continued.
+    public var prompt: Prompt
+    /// The model asked for; `nil` is any.
+    public var model: String?
+    /// How many completions of each prompt.
+    public var choicesPerPrompt = 1
+    /// How to sample.
+    public var sampling: SamplingParameters
+    /// Whether `logprobs` was asked for (the response carries the field's value rather than null).
+    public var wantsLogprobs: Bool { sampling.topLogprobs != nil }
+
+    /// How many completions the whole request needs.
+    public var choiceCount: Int {
+        switch prompt {
+        case .chat: choicesPerPrompt
+        case .texts(let prompts): prompts.count * choicesPerPrompt
+        }
+    }
+
+    /// The endpoint that such a body belongs to.
+    public var endpoint: Endpoint {
+        switch prompt {
+        case .chat: .chatCompletions
+        case .texts: .completions
+        }
+    }
+}
+
+/// The endpoints of OpenAI's API that Octavo answers.
+public enum Endpoint: String, Sendable, Hashable, CaseIterable {
+    /// A conversation in, the assistant's next message out.
+    case chatCompletions = "/v1/chat/completions"
+    /// A text in, its continuation out.
+    case completions = "/v1/completions"
+
+    /// Tokens generated at most when the request names no `max_tokens`: OpenAI's 16 for completions; 1,024 for chats,
+    /// where OpenAI has the whole rest of the context, since a batch reserves memory for every row.
+    public var defaultMaxTokens: Int { self == .completions ? 16 : 1024 }
+}

@@ -1,0 +1,107 @@
+/// Builds response bodies as OpenAI's API has them, without the two members that name the moment of answering.
+///
+/// `id` and `created` are added on export: what the database keeps is a pure function of the request and the model.
+public struct ResponseBody: Sendable {
+    /// The model's name as the response gives it.
+    public var model: String
+    /// The fingerprint of weights, tokenizer, template and numerics.
+    public var systemFingerprint: String
+    /// Gives the bytes behind tokens, for logprobs.
+    public var tokens: any TokenDecoding
+
+    /// A builder for responses of one model.
+    public init(model: String, systemFingerprint: String, tokens: any TokenDecoding) {
+        self.model = model
+        self.systemFingerprint = systemFingerprint
+        self.tokens = tokens
+    }
+
+    /// The body that answers `request` with its completions, one per choice, in order of their index.
+    ///
+    /// - Parameter promptTokens: tokens of all prompts together.
+    public func json(for request: RequestBody, completions: [Completion], promptTokens: Int) -> JSONValue {
+        let isChat = request.endpoint == .chatCompletions
+        let choices = completions.enumerated().map { index, completion in
+            isChat ? chatChoice(completion, index: index) : textChoice(completion, index: index)
+        }
+        let generated = completions.reduce(0) { $0 + $1.tokens.count }
+        return [
+            "object": isChat ? "chat.completion" : "text_completion",
+            "model": .string(model),
+            "choices": .array(choices),
+            "usage": [
+                "prompt_tokens": .integer(promptTokens), "completion_tokens": .integer(generated),
+                "total_tokens": .integer(promptTokens + generated),
+            ],
+            "system_fingerprint": .string(systemFingerprint),
+        ]
+    }
+
+    private func chatChoice(_ completion: Completion, index: Int) -> JSONValue {
+        let logprobs: JSONValue =
+            completion.logprobs.map { entries in
+                ["content": .array(entries.map(chatLogprob)), "refusal": nil]
+            } ?? .null
+        return [
+            "index": .integer(index),
+            "message": ["role": "assistant", "content": .string(completion.text), "refusal": nil],
+            "logprobs": logprobs,
+            "finish_reason": .string(completion.finishReason.rawValue),
+        ]
+    }
+
+    private func chatLogprob(_ logprob: TokenLogprob) -> JSONValue {
+        var object = entry(logprob.chosen)
+        object["top_logprobs"] = .array(logprob.top.map { .object(entry($0)) })
+        return .object(object)
+    }
+
+    private func entry(_ entry: TokenLogprob.Entry) -> JSONObject {
+        let bytes = tokens.bytes(of: entry.token)
+        var object = JSONObject()
+        object["token"] = .string(String(decoding: bytes, as: UTF8.self))
+        object["logprob"] = Self.number(entry.logprob)
+        object["bytes"] = .array(bytes.map { .integer(Int($0)) })
+        return object
+    }
+
+    /// A log-probability in as many digits as tell it from its neighbors; OpenAI's -9999 stands for minus infinity.
+    private static func number(_ logprob: Float) -> JSONValue {
+        .double(logprob.isFinite ? Double(logprob.description) ?? Double(logprob) : -9999)
+    }
+
+    private func textChoice(_ completion: Completion, index: Int) -> JSONValue {
+        [
+            "index": .integer(index),
+            "text": .string(completion.text),
+            "logprobs": completion.logprobs.map(textLogprobs) ?? .null,
+            "finish_reason": .string(completion.finishReason.rawValue),
+        ]
+    }
+
+    private func textLogprobs(_ entries: [TokenLogprob]) -> JSONValue {
+        var offset = 0
+        var texts: [JSONValue] = []
+        var offsets: [JSONValue] = []
+        for entry in entries {
+            let text = String(decoding: tokens.bytes(of: entry.chosen.token), as: UTF8.self)
+            texts.append(.string(text))
+            offsets.append(.integer(offset))
+            offset += text.unicodeScalars.count
+        }
+        let top = entries.map { entry in
+            var object = JSONObject()
+            for alternative in entry.top {
+                let key = String(decoding: tokens.bytes(of: alternative.token), as: UTF8.self)
+                object[key] = Self.number(alternative.logprob)
+            }
+            return JSONValue.object(object)
+        }
+        return [
+            "tokens": .array(texts),
+            "token_logprobs": .array(entries.map { Self.number($0.chosen.logprob) }),
+            "top_logprobs": .array(top),
+            "text_offset": .array(offsets),
+        ]
+    }
+}
