@@ -11,9 +11,19 @@ let strict: [SwiftSetting] = [
 // The targets stand in the order in which a request flows through them.
 let package = Package(
     name: "octavo",
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2")
+    ],
     targets: [
         // The shared words: requests, sampling parameters, completions, JSON. Imports nothing of ours.
-        .target(name: "OctavoCore", swiftSettings: strict)
+        .target(name: "OctavoCore", swiftSettings: strict),
+
+        // libpq, as Swift; and a private PostgreSQL cluster.
+        .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .target(
+            name: "OctavoPostgres",
+            dependencies: ["CLibPQ", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )
