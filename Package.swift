@@ -24,6 +24,12 @@ let package = Package(
             name: "OctavoPostgres",
             dependencies: ["CLibPQ", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict),
+
+        // The job table: load, claim, heartbeat, checkpoint, finish, fail, release, reap, export, status.
+        .target(
+            name: "OctavoQueue",
+            dependencies: ["OctavoPostgres", "OctavoCore", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

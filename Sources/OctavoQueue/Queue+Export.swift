@@ -1,0 +1,117 @@
+import OctavoPostgres
+
+/// A request and what came of it.
+public struct ExportRow: Sendable {
+    /// How a request stands.
+    public enum Outcome: Sendable, Hashable {
+        /// Answered; `body` is the response's JSON, `finishedAt` in whole seconds since 1970.
+        case finished(body: String, finishedAt: Int64)
+        /// Failed for good; `error` is the OpenAI error object as JSON text.
+        case failed(kind: String, statusCode: Int, error: String, at: Int64)
+        /// Its batch was cancelled before it ended.
+        case cancelled
+        /// Not ended yet.
+        case pending
+    }
+
+    /// Its line in the file, from 1.
+    public var line: Int
+    /// The user's name of it.
+    public var customID: String
+    /// The request's body, if it was asked for.
+    public var body: String?
+    /// What came of it.
+    public var outcome: Outcome
+
+    /// Makes a value.
+    public init(line: Int, customID: String, body: String?, outcome: Outcome) {
+        self.line = line
+        self.customID = customID
+        self.body = body
+        self.outcome = outcome
+    }
+}
+
+extension Queue {
+    /// One window of a batch, by line; windows follow each other in the order of the file.
+    ///
+    /// One short transaction: an export holds back neither vacuum nor workers. Results never change, so that windows read
+    /// at different times agree.
+    ///
+    /// - Parameters:
+    ///   - window: its index, from 0.
+    ///   - includesRequestBodies: whether to read the requests' own bodies too.
+    /// - Returns: nil past the last window.
+    public func export(
+        batch: Int64, window: Int, includesRequestBodies: Bool = false
+    ) async throws -> [ExportRow]? {
+        let rows = try await perform { session -> [ExportRow]? in
+            guard let positions = try session.rows(FindWindow(batch: batch, number: window)).first else { return nil }
+            return try session.transaction { session in
+                // Each join is of two ranges of equal length: to compare each row with each, as a planner might that
+                // has no statistics yet and expects a handful of rows, would take minutes.
+                try session.execute("SET LOCAL enable_nestloop = off", name: "ForbidNestedLoops")
+                return try session.rows(
+                    ReadWindow(batch: batch, positions: positions, includesRequestBodies: includesRequestBodies))
+            }
+        }
+        return rows?.sorted { $0.line < $1.line }
+    }
+}
+
+private struct FindWindow: Statement {
+    static let sql = "SELECT first_position, end_position FROM octavo.windows WHERE batch_id = $1 AND number = $2"
+    var batch: Int64
+    var number: Int
+
+    var parameters: [PostgresValue] { [.int(batch), .int32(Int32(clamping: number))] }
+
+    static func decode(_ row: PostgresRow) throws -> Range<Int> {
+        try row.int("first_position")..<row.int("end_position")
+    }
+}
+
+/// In order of position, which needs no sort: rows as wide as these sort better here. Each table is given the bounds, so
+/// that however the planner joins them, it reads one window of each.
+private struct ReadWindow: Statement {
+    static let sql = """
+        SELECT q.line, q.custom_id, CASE WHEN $4 THEN q.body END,
+               r.body, extract(epoch FROM r.finished_at)::bigint,
+               f.kind, f.status_code, f.error, extract(epoch FROM f.failed_at)::bigint,
+               (SELECT b.state IN (3, 5) FROM octavo.batches b WHERE b.id = $1)
+          FROM octavo.requests q
+          LEFT JOIN octavo.results r
+            ON r.batch_id = $1 AND r.position = q.position AND r.position >= $2 AND r.position < $3
+          LEFT JOIN octavo.failures f
+            ON f.batch_id = $1 AND f.position = q.position AND f.position >= $2 AND f.position < $3
+           AND f.is_final AND r.token IS NULL
+         WHERE q.batch_id = $1 AND q.position >= $2 AND q.position < $3
+        """
+    var batch: Int64
+    var positions: Range<Int>
+    var includesRequestBodies: Bool
+
+    var parameters: [PostgresValue] {
+        [
+            .int(batch), .int32(Int32(positions.lowerBound)), .int32(Int32(positions.upperBound)),
+            .bool(includesRequestBodies),
+        ]
+    }
+
+    static func decode(_ row: PostgresRow) throws -> ExportRow {
+        ExportRow(
+            line: try row.int(0), customID: try row.string(1), body: try row.optionalString(2),
+            outcome: try outcome(row))
+    }
+
+    private static func outcome(_ row: PostgresRow) throws -> ExportRow.Outcome {
+        if let body = try row.optionalString(3) {
+            return .finished(body: body, finishedAt: Int64(try row.int(4)))
+        }
+        if let kind = try row.optionalString(5) {
+            return .failed(
+                kind: kind, statusCode: try row.int(6), error: try row.string(7), at: Int64(try row.int(8)))
+        }
+        return try row.bool(9) ? .cancelled : .pending
+    }
+}

@@ -1,0 +1,98 @@
+import OctavoPostgres
+
+/// An answer.
+public struct FinishedRequest: Sendable {
+    /// The request.
+    public var key: RequestKey
+    /// Why generation ended: 0 stop, 1 length, 2 content filter, 3 tool calls.
+    public var finishReason: Int16
+    /// Tokens of the prompt.
+    public var promptTokens: Int
+    /// Tokens generated, over all choices.
+    public var completionTokens: Int
+    /// The response's body: JSON in UTF-8.
+    public var body: [UInt8]
+
+    /// Makes an answer.
+    public init(key: RequestKey, finishReason: Int16, promptTokens: Int, completionTokens: Int, body: [UInt8]) {
+        self.key = key
+        self.finishReason = finishReason
+        self.promptTokens = promptTokens
+        self.completionTokens = completionTokens
+        self.body = body
+    }
+}
+
+/// A checkpoint to be saved together with results.
+public struct Checkpoint: Sendable {
+    /// Rises with each checkpoint of the lease.
+    public var sequence: Int
+    /// Tokens generated since the last one, of requests that are not finished.
+    public var entries: [CheckpointEntry]
+
+    /// Makes a checkpoint.
+    public init(sequence: Int, entries: [CheckpointEntry]) {
+        self.sequence = sequence
+        self.entries = entries
+    }
+}
+
+/// What became of results that were sent.
+public struct FinishOutcome: Sendable, Hashable {
+    /// Stored now.
+    public var accepted: Int
+    /// Stored before, by an earlier call under the same lease whose reply was lost.
+    public var already: Int
+    /// Whether the lease was reaped, and nothing stored. What is neither accepted nor stored already under a lease that
+    /// stands was refused: its batch was cancelled, or it had failed.
+    public var isFenced: Bool
+
+    /// Makes a value.
+    public init(accepted: Int, already: Int, isFenced: Bool) {
+        self.accepted = accepted
+        self.already = already
+        self.isFenced = isFenced
+    }
+}
+
+extension Queue {
+    /// Stores results under a lease, in one round trip and one transaction, and renews the lease; the lease ends when
+    /// nothing of it is left.
+    ///
+    /// - Parameter checkpoint: saved in the same transaction, so that no moment exists in which a request is neither
+    ///   finished nor in progress.
+    public func finish(
+        token: Int64, _ results: [FinishedRequest], checkpoint: Checkpoint? = nil, timeToLive: Duration
+    ) async throws -> FinishOutcome {
+        try await row(
+            FinishRequests(
+                token: token, results: results.sorted { $0.key < $1.key }, checkpoint: checkpoint,
+                timeToLive: timeToLive))
+    }
+}
+
+private struct FinishRequests: Statement {
+    static let sql = "SELECT * FROM octavo.finish_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+    var token: Int64
+    var results: [FinishedRequest]
+    var checkpoint: Checkpoint?
+    var timeToLive: Duration
+
+    var parameters: [PostgresValue] {
+        [
+            .int(token), .double(timeToLive.seconds),
+            .int8Array(results.map(\.key.batchID)), .int4Array(results.map(\.key.position)),
+            .int2Array(results.map(\.finishReason)),
+            .int4Array(results.map { Int32(clamping: $0.promptTokens) }),
+            .int4Array(results.map { Int32(clamping: $0.completionTokens) }),
+            .byteaArray(results.map(\.body)),
+            .optional(checkpoint) { .int32(Int32(clamping: $0.sequence)) },
+            .optional(checkpoint) { .bytes(CheckpointBlob.encode($0.entries)) },
+        ]
+    }
+
+    static func decode(_ row: PostgresRow) throws -> FinishOutcome {
+        FinishOutcome(
+            accepted: try row.int("accepted"), already: try row.int("already"), isFenced: try row.bool("is_fenced"))
+    }
+}
