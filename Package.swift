@@ -30,6 +30,19 @@ let package = Package(
             name: "OctavoQueue",
             dependencies: ["OctavoPostgres", "OctavoCore", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict),
+
+        // Tests, in the same order.
+        .target(
+            name: "OctavoTestSupport",
+            dependencies: ["OctavoCore", "OctavoPostgres", "OctavoQueue"],
+            path: "Tests/OctavoTestSupport",
+            exclude: ["Fixtures"],
+            swiftSettings: strict),
+        .testTarget(name: "OctavoCoreTests", dependencies: ["OctavoCore", "OctavoTestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "OctavoPostgresTests", dependencies: ["OctavoPostgres", "OctavoTestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "OctavoQueueTests", dependencies: ["OctavoQueue", "OctavoTestSupport"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )
