@@ -18,6 +18,9 @@ let package = Package(
         // The shared words: requests, sampling parameters, completions, JSON. Imports nothing of ours.
         .target(name: "OctavoCore", swiftSettings: strict),
 
+        // Text ↔ token ids, messages → prompt text.
+        .target(name: "OctavoTokenizer", dependencies: ["OctavoCore"], swiftSettings: strict),
+
         // libpq, as Swift; and a private PostgreSQL cluster.
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(
@@ -39,6 +42,9 @@ let package = Package(
             exclude: ["Fixtures"],
             swiftSettings: strict),
         .testTarget(name: "OctavoCoreTests", dependencies: ["OctavoCore", "OctavoTestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "OctavoTokenizerTests", dependencies: ["OctavoTokenizer", "OctavoCore", "OctavoTestSupport"],
+            exclude: ["Fixtures", "Chat/Fixtures"], swiftSettings: strict),
         .testTarget(
             name: "OctavoPostgresTests", dependencies: ["OctavoPostgres", "OctavoTestSupport"], swiftSettings: strict),
         .testTarget(

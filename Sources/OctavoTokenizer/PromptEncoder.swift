@@ -1,0 +1,83 @@
+public import Foundation
+public import OctavoCore
+
+/// A tokenizer and a chat template: everything between a request's body and its token ids.
+public struct PromptEncoder: PromptEncoding {
+    /// The model's context.
+    public let contextLength: Int
+    /// The model's tokenizer.
+    public let tokenizer: Tokenizer
+    /// Renders conversations; without one, chats are refused.
+    public let template: ChatTemplate?
+    private let bosText: String
+    private let eosText: String
+
+    /// An encoder for a model.
+    ///
+    /// - Parameter bosText: what the template's `bos_token` stands for.
+    /// - Parameter eosText: what the template's `eos_token` stands for.
+    public init(
+        tokenizer: Tokenizer, template: ChatTemplate?, bosText: String, eosText: String, contextLength: Int
+    ) {
+        self.tokenizer = tokenizer
+        self.template = template
+        self.bosText = bosText
+        self.eosText = eosText
+        self.contextLength = contextLength
+    }
+
+    /// The token ids of every prompt of `body`.
+    ///
+    /// A plain text begins with the BOS token where the model expects one; a chat has what its template writes, and
+    /// special tokens only where the template wrote them.
+    public func encode(_ body: RequestBody) throws(RequestError) -> [[TokenID]] {
+        switch body.prompt {
+        case .chat(let chat):
+            let tokens = tokenizer.encode(
+                try render(messages: chat.messages, tools: chat.tools, options: chat.options))
+            guard !tokens.isEmpty else { throw RequestError("renders to an empty prompt", parameter: "messages") }
+            return [tokens]
+        case .texts(let prompts):
+            var encoded: [[TokenID]] = []
+            for (index, prompt) in prompts.enumerated() { encoded.append(try encode(prompt, index: index)) }
+            return encoded
+        }
+    }
+
+    /// Renders a conversation in OpenAI's form.
+    ///
+    /// - Parameter now: the clock that templates can read; the time of the call if `nil`.
+    public func render(
+        messages: [JSONValue], tools: JSONValue?, options: JSONObject, now: Date? = nil
+    ) throws(RequestError) -> [PromptSegment] {
+        guard let template else {
+            throw RequestError(
+                "the model has no chat template: send \"prompt\", or give the worker --chat-template FILE",
+                parameter: "messages")
+        }
+        do {
+            return try template.render(
+                messages: ChatMessages.normalized(messages, contentFormat: template.contentFormat), tools: tools,
+                options: options, bosToken: bosText, eosToken: eosText, now: now)
+        } catch {
+            throw RequestError("\(error)", parameter: "messages", code: "chat_template_error")
+        }
+    }
+
+    private func encode(_ prompt: RequestBody.TextPrompt, index: Int) throws(RequestError) -> [TokenID] {
+        switch prompt {
+        case .text(let text):
+            let prefix = tokenizer.addsBOS ? tokenizer.bosToken.map { [$0] } ?? [] : []
+            let tokens = prefix + tokenizer.encode(text)
+            guard !tokens.isEmpty else { throw RequestError("must not be empty", parameter: "prompt") }
+            return tokens
+        case .tokens(let tokens):
+            if let stranger = tokens.first(where: { $0 >= tokenizer.vocabularySize }) {
+                throw RequestError(
+                    "has the token \(stranger), but the vocabulary ends at \(tokenizer.vocabularySize - 1)",
+                    parameter: "prompt[\(index)]")
+            }
+            return tokens
+        }
+    }
+}
