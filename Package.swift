@@ -12,7 +12,8 @@ let strict: [SwiftSetting] = [
 let package = Package(
     name: "octavo",
     dependencies: [
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2")
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     ],
     targets: [
         // The shared words: requests, sampling parameters, completions, JSON. Imports nothing of ours.
@@ -34,6 +35,14 @@ let package = Package(
             dependencies: ["OctavoPostgres", "OctavoCore", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict),
 
+        // JSONL in (read, validate, enqueue) and out (export).
+        .target(
+            name: "OctavoFiles",
+            dependencies: [
+                "OctavoQueue", "OctavoTokenizer", "OctavoCore", .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: strict),
+
         // Tests, in the same order.
         .target(
             name: "OctavoTestSupport",
@@ -49,6 +58,8 @@ let package = Package(
             name: "OctavoPostgresTests", dependencies: ["OctavoPostgres", "OctavoTestSupport"], swiftSettings: strict),
         .testTarget(
             name: "OctavoQueueTests", dependencies: ["OctavoQueue", "OctavoTestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "OctavoFilesTests", dependencies: ["OctavoFiles", "OctavoTestSupport"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,144 @@
+internal import Crypto
+
+/// What one reading of all lines has found: enough to load them on a second reading without counting tokens again, and
+/// to notice if the files have changed in between.
+struct BatchSurvey {
+    /// A stretch of lines with at least one request, loaded in one transaction.
+    struct Window {
+        var start: BatchFileReader.Position
+        var end: BatchFileReader.Position
+        /// Requests in earlier windows.
+        var rowsBefore: Int
+        /// Requests in this window.
+        var rows: Int
+        /// Well-formed lines in earlier windows.
+        var wellFormedBefore: Int
+        /// Of the bytes of its lines.
+        var digest: LineHash.Digest
+    }
+
+    /// A window ends at these many bytes of input even if it has few rows: it is held in memory.
+    static let windowBytes: Int64 = 64 << 20
+    /// Stands in `promptTokens` for a well-formed line that is refused.
+    static let refused: Int32 = -1
+
+    private(set) var windows: [Window] = []
+    /// For each well-formed line, the tokens of its prompts, or `refused`.
+    private(set) var promptTokens: [Int32] = []
+    var errors = BatchFileErrors()
+    private(set) var rows = 0
+    private(set) var blankLines = 0
+    private(set) var totalPromptTokens = 0
+    private(set) var totalNewTokens = 0
+    /// The SHA-256 of each file.
+    private(set) var fileDigests: [String] = []
+
+    private let windowRows: Int
+    private let contextLength: Int?
+    private let errorLog: InvalidLineLog?
+    private var ids = CustomIDIndex()
+    private var fileStarts: [(name: String, earlierLines: Int)] = []
+    private var refusedLines = SHA256()
+    private var current = Window.Partial(start: .init())
+
+    init(windowRows: Int, contextLength: Int?, errorLog: InvalidLineLog?) {
+        self.windowRows = windowRows
+        self.contextLength = contextLength
+        self.errorLog = errorLog
+    }
+
+    /// Identifies the lines that were refused.
+    var refusedDigest: String { hexadecimal(refusedLines.finalize()) }
+
+    /// Takes in the next line.
+    mutating func add(_ inspected: InspectedLine) throws(BatchFileError) {
+        let line = inspected.line
+        if fileStarts.count <= line.end.file { fileStarts.append((line.file, line.end.earlierLines)) }
+        current.hash.update(line)
+        current.end = line.end
+        switch inspected.outcome {
+        case .blank: blankLines += 1
+        case .malformed(let error): try refuse(line, error)
+        case .request(let request): try add(request, line)
+        }
+        let bytes = current.end.totalBytes - current.start.totalBytes
+        if current.rows == windowRows || (current.rows > 0 && bytes >= Self.windowBytes) { closeWindow() }
+    }
+
+    /// Ends the last window, after the last line.
+    mutating func finish(fileDigests: [String]) {
+        if current.rows > 0 { closeWindow() }
+        self.fileDigests = fileDigests
+    }
+
+    private mutating func add(_ measured: MeasuredRequest, _ line: BatchFileReader.Line) throws(BatchFileError) {
+        current.wellFormed += 1
+        do throws(BatchFileError) {
+            if let earlier = ids.insert(measured.fingerprint, line: line.ordinal) {
+                throw duplicate(measured.request.customID, line, earlier: earlier)
+            }
+            let tokens = try measured.promptTokens?.get() ?? 0
+            promptTokens.append(Int32(tokens))
+            totalPromptTokens += tokens
+            totalNewTokens += measured.request.request.newTokens(promptTokens: tokens, contextLength: contextLength)
+            rows += 1
+            current.rows += 1
+        } catch {
+            promptTokens.append(Self.refused)
+            try refuse(line, error)
+        }
+    }
+
+    private mutating func refuse(_ line: BatchFileReader.Line, _ error: BatchFileError) throws(BatchFileError) {
+        errors.append(error)
+        refusedLines.update(data: Array("\(line.ordinal),".utf8))
+        try errorLog?.append(error)
+    }
+
+    private func duplicate(_ customID: String, _ line: BatchFileReader.Line, earlier: Int) -> BatchFileError {
+        let start = fileStarts.last { $0.earlierLines < earlier }
+        let file = start.map { $0.name == line.file ? "" : " of \($0.name)" } ?? ""
+        return BatchFileError(
+            file: line.file, line: line.number, field: "custom_id",
+            reason: "\(quoted(customID)) is already on line \(earlier - (start?.earlierLines ?? 0))\(file)",
+            remedy: "Give every request of a batch its own custom_id.")
+    }
+
+    private mutating func closeWindow() {
+        windows.append(
+            Window(
+                start: current.start, end: current.end, rowsBefore: rows - current.rows, rows: current.rows,
+                wellFormedBefore: promptTokens.count - current.wellFormed, digest: current.hash.finalize()))
+        current = Window.Partial(start: current.end)
+    }
+}
+
+extension BatchSurvey.Window {
+    /// A window whose end has not come yet.
+    fileprivate struct Partial {
+        var start: BatchFileReader.Position
+        var end: BatchFileReader.Position
+        var rows = 0
+        var wellFormed = 0
+        var hash = LineHash()
+
+        init(start: BatchFileReader.Position) {
+            self.start = start
+            end = start
+        }
+    }
+}
+
+/// A hash over lines, to see that the second reading reads what the first one read.
+struct LineHash {
+    typealias Digest = SHA256.Digest
+
+    private var hash = SHA256()
+
+    mutating func update(_ line: BatchFileReader.Line) {
+        hash.update(data: line.bytes)
+        hash.update(data: [UInt8(ascii: "\n")])
+    }
+
+    func finalize() -> Digest { hash.finalize() }
+}

@@ -1,0 +1,165 @@
+internal import OctavoCore
+
+/// What became of one line of input.
+struct InspectedLine: Sendable {
+    /// The verdict on a line.
+    enum Outcome: Sendable {
+        /// Nothing but white space.
+        case blank
+        /// Not a request.
+        case malformed(BatchFileError)
+        /// A request.
+        case request(MeasuredRequest)
+    }
+
+    var line: BatchFileReader.Line
+    var outcome: Outcome
+}
+
+/// A request with its size.
+struct MeasuredRequest: Sendable {
+    var request: ValidatedRequest
+    var fingerprint: CustomIDFingerprint
+    /// The tokens of all its prompts, or why the model cannot answer it; `nil` if they were not counted.
+    var promptTokens: Result<Int, BatchFileError>?
+}
+
+/// Validates lines and, if asked to, counts their tokens, on all cores and in order.
+struct LineInspector: Sendable {
+    /// How tokens are counted.
+    enum Counting: Sendable {
+        /// Not at all.
+        case none
+        /// UTF-8 bytes stand for tokens.
+        case bytes
+        /// By the model's own tokenizer.
+        case tokens(any PromptEncoding)
+    }
+
+    /// Lines that one task takes on: enough to make its cost vanish.
+    private static let blockLines = 512
+    /// Bytes at which a block is closed earlier.
+    private static let blockBytes = 1 << 20
+    /// Blocks in the making at a time.
+    private static let maximumBlocks = 8
+
+    var validator: RequestValidator
+    var counting: Counting
+
+    /// Inspects the lines that `reader` gives, and hands them on in blocks, in order.
+    ///
+    /// - Parameter consume: called with one block at a time; returns whether to go on.
+    /// - Throws: what reading or `consume` throws.
+    func inspect(
+        _ reader: inout BatchFileReader, consume: ([InspectedLine]) async throws -> Bool
+    ) async throws {
+        try await withThrowingTaskGroup(of: (Int, [InspectedLine]).self) { group in
+            var finished: [Int: [InspectedLine]] = [:]
+            var started = 0
+            var consumed = 0
+            while true {
+                while started - consumed < Self.maximumBlocks, let block = try nextBlock(&reader) {
+                    group.addTask { [number = started] in (number, block.map(inspect)) }
+                    started += 1
+                }
+                guard let (number, lines) = try await group.next() else { return }
+                finished[number] = lines
+                while let lines = finished.removeValue(forKey: consumed) {
+                    consumed += 1
+                    guard try await consume(lines) else { return group.cancelAll() }
+                }
+            }
+        }
+    }
+
+    private func nextBlock(_ reader: inout BatchFileReader) throws(BatchFileError) -> [BatchFileReader.Line]? {
+        var lines: [BatchFileReader.Line] = []
+        var size = 0
+        while lines.count < Self.blockLines, size < Self.blockBytes, let line = try reader.next() {
+            lines.append(line)
+            size += line.bytes.count
+        }
+        return lines.isEmpty ? nil : lines
+    }
+
+    private func inspect(_ line: BatchFileReader.Line) -> InspectedLine {
+        guard !line.isBlank else { return InspectedLine(line: line, outcome: .blank) }
+        do {
+            let request = try validator.validate(line)
+            let measured = MeasuredRequest(
+                request: request, fingerprint: CustomIDFingerprint(request.customID),
+                promptTokens: measure(request, of: line))
+            return InspectedLine(line: line, outcome: .request(measured))
+        } catch {
+            return InspectedLine(line: line, outcome: .malformed(error))
+        }
+    }
+
+    private func measure(
+        _ request: ValidatedRequest, of line: BatchFileReader.Line
+    ) -> Result<Int, BatchFileError>? {
+        switch counting {
+        case .none: return nil
+        case .bytes: return .success(request.request.promptBytes)
+        case .tokens(let encoder):
+            do {
+                return .success(try request.request.promptTokens(by: encoder))
+            } catch {
+                return .failure(BatchFileError(LineProblem(error, at: request.bodyPath), in: line))
+            }
+        }
+    }
+}
+
+// MARK: - Sizes
+
+extension RequestBody {
+    /// Counts the tokens of all prompts and checks that every one fits the model's context.
+    func promptTokens(by encoder: any PromptEncoding) throws(RequestError) -> Int {
+        let counts = try encoder.encode(self).map(\.count)
+        for count in counts {
+            guard count > 0 else {
+                throw RequestError(
+                    "has no tokens to go on from", parameter: endpoint == .chatCompletions ? "messages" : "prompt")
+            }
+            _ = try maximumNewTokens(promptTokens: count, contextLength: encoder.contextLength)
+        }
+        return counts.reduce(0, +)
+    }
+
+    /// The UTF-8 bytes of all prompts: a stand-in for tokens that sorts nearly as well.
+    var promptBytes: Int {
+        switch prompt {
+        case .chat(let chat): chat.messages.reduce(0) { $0 + ($1["content"]?.textBytes ?? 0) }
+        case .texts(let prompts):
+            prompts.reduce(0) { total, prompt in
+                switch prompt {
+                case .text(let text): total + text.utf8.count
+                case .tokens(let tokens): total + tokens.count
+                }
+            }
+        }
+    }
+
+    /// The most tokens that all choices together can come to have; with the prompt's, they fit 32 bits.
+    ///
+    /// - Parameter contextLength: of the model, if known.
+    func newTokens(promptTokens: Int, contextLength: Int?) -> Int {
+        let limit = Int(Int32.max) - promptTokens
+        let room = contextLength.map { max(1, $0 - promptTokens) } ?? limit
+        let each = sampling.maxTokens ?? min(room, endpoint.defaultMaxTokens)
+        let (product, overflow) = each.multipliedReportingOverflow(by: choiceCount)
+        return overflow ? limit : min(product, limit)
+    }
+}
+
+extension JSONValue {
+    /// The UTF-8 bytes of a message's content, be it a string or an array of text parts.
+    fileprivate var textBytes: Int {
+        switch self {
+        case .string(let text): text.utf8.count
+        case .array(let parts): parts.reduce(0) { $0 + ($1["text"]?.stringValue?.utf8.count ?? 0) }
+        default: 0
+        }
+    }
+}

@@ -1,0 +1,84 @@
+internal import Crypto
+internal import OctavoCore
+internal import OctavoQueue
+
+/// Writes OpenAI's batch output and error lines.
+///
+/// Identifiers are derived from what shapes the answers and from the line, so that exporting again, even from another
+/// database, gives the same bytes.
+struct OpenAILineWriter {
+    private let batchKey: String
+    private let fixedTime: Int?
+
+    /// A writer for the lines of one batch.
+    ///
+    /// - Parameter settings: the batch's, whose seed is by default a hash of its files.
+    /// - Parameter fixedTime: the time that all responses give, if not their own.
+    init(_ settings: BatchSettings, fixedTime: Int?) {
+        batchKey = "\(settings.seed):\(settings.model ?? ""):\(settings.settings)"
+        self.fixedTime = fixedTime
+    }
+
+    /// Appends the line of a finished request.
+    ///
+    /// - Parameter body: the response body without `id` and `created`, as the worker stored it.
+    /// - Returns: `false`, appending nothing, if the body is not such a response body.
+    func appendFinished(_ row: ExportRow, body: String, finishedAt: Int64, to bytes: inout [UInt8]) -> Bool {
+        // The worker writes `object` first: splicing there spares parsing the body.
+        let kinds = [("chat.completion", "chatcmpl-"), ("text_completion", "cmpl-")]
+        for (object, prefix) in kinds {
+            let start = "{\"object\":\"\(object)\","
+            guard body.utf8.starts(with: start.utf8) else { continue }
+            let ids = Identifiers(batchKey: batchKey, row)
+            appendHead(row, ids, to: &bytes)
+            bytes.append(contentsOf: "{\"status_code\":200,\"request_id\":\"\(ids.request)\",\"body\":".utf8)
+            bytes.append(contentsOf: "{\"id\":\"\(prefix)\(ids.response)\",\"object\":\"\(object)\",".utf8)
+            bytes.append(contentsOf: "\"created\":\(fixedTime.map(Int64.init) ?? finishedAt),".utf8)
+            var body = body
+            body.withUTF8 { bytes.append(contentsOf: $0.dropFirst(start.utf8.count)) }
+            bytes.append(contentsOf: "},\"error\":null}\n".utf8)
+            return true
+        }
+        return false
+    }
+
+    /// Appends the line of a failed request.
+    ///
+    /// - Parameter error: OpenAI's error object as JSON; any other text becomes the message of one.
+    func appendFailed(_ row: ExportRow, kind: String, statusCode: Int, error: String, to bytes: inout [UInt8]) {
+        let object: JSONValue =
+            (try? JSONValue.parse(error))
+            ?? ["message": .string(error), "type": "server_error", "param": nil, "code": .string(kind)]
+        let ids = Identifiers(batchKey: batchKey, row)
+        appendHead(row, ids, to: &bytes)
+        bytes.append(contentsOf: "{\"status_code\":\(statusCode),\"request_id\":\"\(ids.request)\",".utf8)
+        bytes.append(contentsOf: "\"body\":{\"error\":".utf8)
+        object.write(to: &bytes)
+        bytes.append(contentsOf: "}},\"error\":null}\n".utf8)
+    }
+
+    /// Appends the line of a cancelled request.
+    func appendCancelled(_ row: ExportRow, to bytes: inout [UInt8]) {
+        appendHead(row, Identifiers(batchKey: batchKey, row), to: &bytes)
+        let message = "This request was not answered because the batch was cancelled."
+        bytes.append(contentsOf: "null,\"error\":{\"code\":\"batch_cancelled\",\"message\":\"\(message)\"}}\n".utf8)
+    }
+
+    private func appendHead(_ row: ExportRow, _ ids: Identifiers, to bytes: inout [UInt8]) {
+        bytes.append(contentsOf: "{\"id\":\"batch_req_\(ids.response)\",\"custom_id\":".utf8)
+        JSONValue.string(row.customID).write(to: &bytes)
+        bytes.append(contentsOf: ",\"response\":".utf8)
+    }
+}
+
+/// The identifiers of one line: two halves of a SHA-256.
+private struct Identifiers {
+    let response: String
+    let request: String
+
+    init(batchKey: String, _ row: ExportRow) {
+        let digest = SHA256.hash(data: Array("\(row.line):\(row.customID):\(batchKey)".utf8))
+        response = hexadecimal(digest.prefix(16))
+        request = hexadecimal(digest.dropFirst(16))
+    }
+}
