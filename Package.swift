@@ -43,6 +43,9 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // Leased requests → static batches of like length. Pure functions.
+        .target(name: "OctavoBatching", dependencies: ["OctavoCore"], swiftSettings: strict),
+
         // Tests, in the same order.
         .target(
             name: "OctavoTestSupport",
@@ -60,6 +63,9 @@ let package = Package(
             name: "OctavoQueueTests", dependencies: ["OctavoQueue", "OctavoTestSupport"], swiftSettings: strict),
         .testTarget(
             name: "OctavoFilesTests", dependencies: ["OctavoFiles", "OctavoTestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "OctavoBatchingTests", dependencies: ["OctavoBatching", "OctavoCore", "OctavoTestSupport"],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )
