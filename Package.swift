@@ -46,6 +46,9 @@ let package = Package(
         // Leased requests → static batches of like length. Pure functions.
         .target(name: "OctavoBatching", dependencies: ["OctavoCore"], swiftSettings: strict),
 
+        // A static batch in, completions out: the step loop, sampling, stop conditions.
+        .target(name: "OctavoEngine", dependencies: ["OctavoCore"], swiftSettings: strict),
+
         // Tests, in the same order.
         .target(
             name: "OctavoTestSupport",
@@ -65,6 +68,9 @@ let package = Package(
             name: "OctavoFilesTests", dependencies: ["OctavoFiles", "OctavoTestSupport"], swiftSettings: strict),
         .testTarget(
             name: "OctavoBatchingTests", dependencies: ["OctavoBatching", "OctavoCore", "OctavoTestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "OctavoEngineTests", dependencies: ["OctavoEngine", "OctavoCore", "OctavoTestSupport"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -1,0 +1,169 @@
+import OctavoCore
+
+/// The life of one static batch: prefill, then decode until every row is finished.
+struct BatchRun {
+    let runner: any ModelRunner
+    let tokens: any TokenDecoding
+    let endTokens: Set<TokenID>
+    let configuration: LocalEngine.Configuration
+    let control: GenerationControl
+    let emit: (GenerationEvent) -> Void
+    private var rows: [BatchRow] = []
+    private var checkpoints = 0
+    private var lastCheckpoint = ContinuousClock.now
+
+    init(
+        runner: any ModelRunner, tokens: any TokenDecoding, endTokens: Set<TokenID>,
+        configuration: LocalEngine.Configuration, control: GenerationControl,
+        emit: @escaping (GenerationEvent) -> Void
+    ) {
+        self.runner = runner
+        self.tokens = tokens
+        self.endTokens = endTokens
+        self.configuration = configuration
+        self.control = control
+        self.emit = emit
+    }
+
+    /// Runs the batch to its end, or to the step after `control` stopped it.
+    mutating func run(_ requests: [GenerationRequest]) {
+        for request in requests { admit(request) }
+        lastCheckpoint = .now
+        while !rows.isEmpty, !control.isStopped {
+            step()
+            drop(control.takeCancelled())
+            if isCheckpointDue { checkpoint() }
+        }
+        if !rows.isEmpty { checkpoint() }
+        for row in rows { runner.release(row.sequence) }
+    }
+
+    private mutating func admit(_ request: GenerationRequest) {
+        do {
+            let sequence = try runner.makeSequence(length: request.maximumLength)
+            rows.append(BatchRow(request: request, sequence: sequence, endTokens: endTokens, decoding: tokens))
+        } catch {
+            emit(.failed(id: request.id, error))
+        }
+    }
+
+    private mutating func drop(_ ids: Set<Int>) {
+        guard !ids.isEmpty else { return }
+        for row in rows where ids.contains(row.request.id) { runner.release(row.sequence) }
+        rows.removeAll { ids.contains($0.request.id) }
+    }
+}
+
+// MARK: - Steps
+
+extension BatchRun {
+    /// What a row takes part in a step with: its next `tokenCount` tokens, of whose logits it needs the last few.
+    private struct Share {
+        var row: Int
+        var tokenCount: Int
+        var logitsCount: Int
+    }
+
+    private mutating func step() {
+        let start = ContinuousClock.now
+        let shares = planStep()
+        let stepRows = shares.map { share in
+            StepRow(
+                sequence: rows[share.row].sequence, tokens: rows[share.row].pending.prefix(share.tokenCount),
+                logitsCount: share.logitsCount)
+        }
+        let readings = runner.step(stepRows) { logits in read(logits, shares: shares) }
+        let prefilled = shares.reduce(0) { $0 + $1.tokenCount } - shares.count { rows[$0.row].isDecoding }
+        var sampled = 0
+        var next = 0
+        for share in shares {
+            rows[share.row].consume(share.tokenCount)
+            for _ in 0..<share.logitsCount {
+                if rows[share.row].apply(readings[next], decoding: tokens) { sampled += 1 }
+                next += 1
+            }
+        }
+        retireFinished()
+        emit(
+            .step(
+                StepStatistics(
+                    prefillTokens: prefilled, sampledTokens: sampled, activeRows: rows.count,
+                    duration: ContinuousClock.now - start)))
+    }
+
+    /// Decoding rows first, so that each advances with every step; then prompts, as far as the step has room.
+    private func planStep() -> [Share] {
+        var tokenBudget = runner.maximumStepTokens
+        var logitsBudget = runner.maximumStepLogits
+        var shares: [Share] = []
+        let order = rows.indices.filter { rows[$0].isDecoding } + rows.indices.filter { !rows[$0].isDecoding }
+        for index in order where tokenBudget > 0 {
+            var count = min(rows[index].pending.count, tokenBudget)
+            while count > 0, rows[index].logitsNeeded(taking: count) > logitsBudget { count -= 1 }
+            guard count > 0 else { continue }
+            let logitsCount = rows[index].logitsNeeded(taking: count)
+            shares.append(Share(row: index, tokenCount: count, logitsCount: logitsCount))
+            tokenBudget -= count
+            logitsBudget -= logitsCount
+        }
+        return shares
+    }
+
+    /// Reads every row of logits, on all compute threads.
+    private func read(_ logits: borrowing Logits, shares: [Share]) -> [BatchRow.Reading] {
+        var tasks: [(row: Int, offset: Int)] = []
+        for share in shares { for offset in 0..<share.logitsCount { tasks.append((share.row, offset)) } }
+        let values = (0..<tasks.count).map { logits[$0] }
+        return concurrentMap(tasks.count) { [rows] index in
+            rows[tasks[index].row].read(values[index], offset: tasks[index].offset)
+        }
+    }
+
+    private func concurrentMap<Value: Sendable>(_ count: Int, _ body: (Int) -> Value) -> [Value] {
+        var results = [Value?](repeating: nil, count: count)
+        results.withUnsafeMutableBufferPointer { buffer in
+            // Each index is written by exactly one thread, and `parallel` returns after all are.
+            nonisolated(unsafe) let buffer = buffer
+            withoutActuallyEscaping(body) { body in
+                nonisolated(unsafe) let body = body
+                runner.parallel(count) { index in buffer[index] = body(index) }
+            }
+        }
+        return results.compactMap(\.self)
+    }
+
+    private mutating func retireFinished() {
+        for row in rows {
+            guard let outcome = row.outcome else { continue }
+            runner.release(row.sequence)
+            emit(outcome)
+        }
+        rows.removeAll { $0.outcome != nil }
+    }
+}
+
+// MARK: - Checkpoints
+
+extension BatchRun {
+    /// A checkpoint begins at half of what may be lost, and the next waits until it is durable: so what was generated
+    /// since the last durable one never exceeds the whole.
+    private var isCheckpointDue: Bool {
+        let atRisk = rows.map(\.tokensSinceCheckpoint).max() ?? 0
+        guard atRisk > 0 else { return false }
+        return atRisk >= max(1, configuration.checkpointTokens / 2)
+            || ContinuousClock.now - lastCheckpoint >= configuration.checkpointInterval / 2
+    }
+
+    private mutating func checkpoint() {
+        control.waitForAcknowledgement(of: checkpoints)
+        checkpoints += 1
+        var entries: [GenerationCheckpoint.Entry] = []
+        for index in rows.indices {
+            if let entry = rows[index].takeCheckpointEntry() { entries.append(entry) }
+        }
+        lastCheckpoint = .now
+        emit(.checkpoint(GenerationCheckpoint(number: checkpoints, entries: entries)))
+        // One token has no half: the next must not be generated before this one is durable.
+        if configuration.checkpointTokens < 2 { control.waitForAcknowledgement(of: checkpoints) }
+    }
+}

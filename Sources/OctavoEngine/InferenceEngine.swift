@@ -1,0 +1,74 @@
+public import OctavoCore
+
+/// Answers static batches: requests that are decoded together until each is finished.
+///
+/// A local model and a remote server look alike from here; which one it is, only the command line knows.
+public protocol InferenceEngine: Sendable {
+    /// What a batch may ask of the engine.
+    var capacity: EngineCapacity { get }
+
+    /// Starts generating and returns the events as they happen; the stream ends after the last.
+    ///
+    /// Every request ends in exactly one `finished` or `failed`, unless `control` stops the batch first: then the
+    /// last event is a checkpoint of everything unfinished. One batch runs at a time; a second waits for the first.
+    func generate(_ requests: [GenerationRequest], control: GenerationControl) -> AsyncStream<GenerationEvent>
+}
+
+/// Something that happened to a batch.
+public enum GenerationEvent: Sendable {
+    /// A completion is finished.
+    case finished(Completion)
+    /// A request cannot be answered by this engine.
+    case failed(id: Int, EngineError)
+    /// What was generated since the last checkpoint. The engine goes on, but begins no further checkpoint until
+    /// `GenerationControl.acknowledge(_:)` is called with its number.
+    case checkpoint(GenerationCheckpoint)
+    /// A step was computed.
+    case step(StepStatistics)
+}
+
+/// The tokens of unfinished completions since the checkpoint before.
+public struct GenerationCheckpoint: Sendable, Hashable {
+    /// New tokens of one completion.
+    public struct Entry: Sendable, Hashable {
+        /// The `GenerationRequest.id`.
+        public var id: Int
+        /// The index of the first of `tokens` within the completion.
+        public var firstToken: Int
+        /// The tokens.
+        public var tokens: [TokenID]
+    }
+
+    /// Counts the checkpoints of a batch from 1.
+    public var number: Int
+    /// One entry per unfinished completion with new tokens.
+    public var entries: [Entry]
+}
+
+/// What one step computed.
+public struct StepStatistics: Sendable, Hashable {
+    /// Tokens of prompts (and of resumed completions) whose keys and values were computed.
+    public var prefillTokens: Int
+    /// Tokens sampled.
+    public var sampledTokens: Int
+    /// Completions unfinished after the step.
+    public var activeRows: Int
+    /// How long it took.
+    public var duration: Duration
+}
+
+/// Why the engine cannot answer.
+public enum EngineError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// The model computed logits that are not numbers for this request.
+    case notFinite(position: Int)
+    /// The KV cache has no room for the request, though the batch stayed within the capacity announced.
+    case outOfMemory(positions: Int)
+
+    /// What happened.
+    public var description: String {
+        switch self {
+        case .notFinite(let position): "the model's logits at position \(position) are not finite"
+        case .outOfMemory(let positions): "the KV cache has no room for \(positions) positions"
+        }
+    }
+}

@@ -1,0 +1,61 @@
+import Dispatch
+public import OctavoCore
+
+/// An engine that runs a model on this machine, one static batch after another, on a thread of its own.
+public final class LocalEngine: InferenceEngine {
+    /// How the engine works through a batch.
+    public struct Configuration: Sendable, Hashable {
+        /// The most completions decoded together.
+        public var maximumBatch = 32
+        /// The most generated tokens of a completion that a crash may lose.
+        public var checkpointTokens = 32
+        /// The longest time whose generated tokens a crash may lose.
+        public var checkpointInterval = Duration.seconds(10)
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// What a batch may ask for.
+    public let capacity: EngineCapacity
+    private let runner: any ModelRunner
+    private let tokens: any TokenDecoding
+    private let endTokens: Set<TokenID>
+    private let configuration: Configuration
+    private let queue = DispatchQueue(label: "octavo.engine", qos: .userInitiated)
+
+    /// An engine around a runner.
+    ///
+    /// - Parameter endTokens: the model's end-of-turn tokens.
+    public init(
+        runner: any ModelRunner, tokens: any TokenDecoding, endTokens: some Sequence<TokenID>,
+        configuration: Configuration = Configuration()
+    ) {
+        self.runner = runner
+        self.tokens = tokens
+        self.endTokens = Set(endTokens)
+        self.configuration = configuration
+        capacity = EngineCapacity(
+            maximumBatch: min(configuration.maximumBatch, runner.maximumStepLogits),
+            maximumPositions: runner.maximumPositions, blockLength: runner.blockLength,
+            contextLength: runner.contextLength)
+    }
+
+    /// Starts generating; see `InferenceEngine`.
+    public func generate(
+        _ requests: [GenerationRequest], control: GenerationControl
+    ) -> AsyncStream<GenerationEvent> {
+        let (stream, continuation) = AsyncStream.makeStream(of: GenerationEvent.self)
+        continuation.onTermination = { reason in
+            if case .cancelled = reason { control.stop() }
+        }
+        queue.async { [runner, tokens, endTokens, configuration] in
+            var run = BatchRun(
+                runner: runner, tokens: tokens, endTokens: endTokens, configuration: configuration, control: control
+            ) { continuation.yield($0) }
+            run.run(requests)
+            continuation.finish()
+        }
+        return stream
+    }
+}

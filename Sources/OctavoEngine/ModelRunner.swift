@@ -1,0 +1,86 @@
+public import OctavoCore
+
+/// Steps a model: token ids in, logits out. The seam between the step loop and a kind of hardware.
+///
+/// One step takes any mixture of prefill and decode: a row of one token is decoding, a row of many is (a piece of) a
+/// prompt. Since each token is computed alike in both, a completion cannot depend on how its tokens were grouped.
+/// A runner is used by one thread at a time.
+public protocol ModelRunner: AnyObject, Sendable {
+    /// Tokens in the vocabulary: the width of a row of logits.
+    var vocabularySize: Int { get }
+    /// Positions a sequence can have.
+    var contextLength: Int { get }
+    /// Tokens that one step can take, over all its rows.
+    var maximumStepTokens: Int { get }
+    /// Rows of logits that one step can give.
+    var maximumStepLogits: Int { get }
+    /// Positions that all sequences together can have, each rounded up to `blockLength`.
+    var maximumPositions: Int { get }
+    /// Positions in a block of the KV cache.
+    var blockLength: Int { get }
+
+    /// Reserves room in the KV cache for a sequence of up to `length` positions.
+    ///
+    /// - Throws: `EngineError.outOfMemory`.
+    func makeSequence(length: Int) throws(EngineError) -> SequenceID
+
+    /// Gives the room back.
+    func release(_ sequence: SequenceID)
+
+    /// Computes the rows' tokens after what their sequences hold already, then hands the logits asked for to `body`,
+    /// in the order of rows and positions. The logits are valid only within `body`.
+    func step<Result>(_ rows: [StepRow], _ body: (borrowing Logits) throws -> Result) rethrows -> Result
+
+    /// Calls `body` for every index below `count`, on all compute threads.
+    func parallel(_ count: Int, _ body: @Sendable (Int) -> Void)
+}
+
+/// A sequence of positions in a runner's KV cache.
+public struct SequenceID: Sendable, Hashable {
+    /// The runner's number for it.
+    public var index: Int
+
+    /// The sequence of that number.
+    public init(index: Int) { self.index = index }
+}
+
+/// The tokens that one step adds to one sequence.
+public struct StepRow: Sendable {
+    /// The sequence.
+    public var sequence: SequenceID
+    /// The tokens that follow those it holds; at least one.
+    public var tokens: ArraySlice<TokenID>
+    /// How many of the last tokens' logits are wanted.
+    public var logitsCount: Int
+
+    /// Tokens to add to a sequence.
+    public init(sequence: SequenceID, tokens: ArraySlice<TokenID>, logitsCount: Int) {
+        self.sequence = sequence
+        self.tokens = tokens
+        self.logitsCount = logitsCount
+    }
+}
+
+/// Rows of logits, `[count, vocabularySize]`, owned by a runner and lent for the time of a closure.
+public struct Logits: ~Copyable, @unchecked Sendable {
+    // Read-only while lent, so that threads may share it.
+    private let values: UnsafeBufferPointer<Float>
+    /// The rows.
+    public let count: Int
+    /// The width of a row.
+    public let vocabularySize: Int
+
+    /// Lends `count` rows out of a runner's buffer.
+    public init(lending values: UnsafeBufferPointer<Float>, count: Int, vocabularySize: Int) {
+        precondition(values.count >= count * vocabularySize, "the buffer is too small for \(count) rows of logits")
+        self.values = values
+        self.count = count
+        self.vocabularySize = vocabularySize
+    }
+
+    /// The logits of row `index`, by token id.
+    public subscript(index: Int) -> UnsafeBufferPointer<Float> {
+        precondition(index >= 0 && index < count, "no row \(index) of logits")
+        return UnsafeBufferPointer(rebasing: values[index * vocabularySize..<(index + 1) * vocabularySize])
+    }
+}

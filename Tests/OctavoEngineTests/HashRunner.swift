@@ -1,0 +1,101 @@
+import Dispatch
+import Foundation
+import OctavoCore
+import OctavoEngine
+import Synchronization
+
+/// A model whose logits are a hash of the tokens so far: as sensitive as can be to a token lost, doubled or swapped.
+final class HashRunner: ModelRunner, @unchecked Sendable {
+    // Sequences are the engine thread's alone; what tests look at is in the mutex.
+
+    /// What one step was asked for: per row, the tokens and how many logits.
+    typealias Step = [(sequence: Int, tokens: Int, logits: Int)]
+
+    let vocabularySize = 48
+    let contextLength = 512
+    let blockLength = 16
+    let maximumStepTokens: Int
+    let maximumStepLogits: Int
+    let maximumPositions: Int
+    /// The logits after this token are not finite.
+    let poison: TokenID = 47
+    private let stepDuration: Duration
+    private var tokens: [Int: [TokenID]] = [:]
+    private var reserved: [Int: Int] = [:]
+    private var lastID = 0
+    private let log = Mutex<[Step]>([])
+    private let living = Mutex<Set<Int>>([])
+
+    init(
+        stepTokens: Int = 64, stepLogits: Int = 64, positions: Int = 1 << 16, stepDuration: Duration = .zero
+    ) {
+        maximumStepTokens = stepTokens
+        maximumStepLogits = stepLogits
+        maximumPositions = positions
+        self.stepDuration = stepDuration
+    }
+
+    /// The steps so far.
+    var steps: [Step] { log.withLock { $0 } }
+    /// Sequences that hold room.
+    var livingSequences: Int { living.withLock { $0.count } }
+
+    func makeSequence(length: Int) throws(EngineError) -> SequenceID {
+        let need = (length + blockLength - 1) / blockLength * blockLength
+        guard reserved.values.reduce(0, +) + need <= maximumPositions else { throw .outOfMemory(positions: length) }
+        lastID += 1
+        let id = lastID
+        reserved[id] = need
+        tokens[id] = []
+        living.withLock { _ = $0.insert(id) }
+        return SequenceID(index: id)
+    }
+
+    func release(_ sequence: SequenceID) {
+        reserved[sequence.index] = nil
+        tokens[sequence.index] = nil
+        living.withLock { _ = $0.remove(sequence.index) }
+    }
+
+    func step<Result>(_ rows: [StepRow], _ body: (borrowing Logits) throws -> Result) rethrows -> Result {
+        if stepDuration > .zero { Thread.sleep(forTimeInterval: stepDuration / .seconds(1)) }
+        log.withLock { $0.append(rows.map { ($0.sequence.index, $0.tokens.count, $0.logitsCount) }) }
+        var values: [Float] = []
+        for row in rows {
+            precondition(!row.tokens.isEmpty && row.logitsCount <= row.tokens.count, "a row without tokens")
+            for (offset, token) in row.tokens.enumerated() {
+                tokens[row.sequence.index, default: []].append(token)
+                guard offset >= row.tokens.count - row.logitsCount else { continue }
+                values += logits(after: tokens[row.sequence.index] ?? [])
+            }
+        }
+        let count = values.count / vocabularySize
+        return try values.withUnsafeBufferPointer {
+            try body(Logits(lending: $0, count: count, vocabularySize: vocabularySize))
+        }
+    }
+
+    func parallel(_ count: Int, _ body: @Sendable (Int) -> Void) {
+        DispatchQueue.concurrentPerform(iterations: count, execute: body)
+    }
+
+    private func logits(after tokens: [TokenID]) -> [Float] {
+        // FNV-1a, then SplitMix64 for the row.
+        var state = tokens.reduce(UInt64(0xCBF2_9CE4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+        var row = (0..<vocabularySize).map { _ -> Float in
+            state &+= 0x9E37_79B9_7F4A_7C15
+            let z = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
+            return Float((z ^ (z >> 27)) >> 40) * 0x1p-22
+        }
+        row[Int(poison)] = tokens.last == poison ? .nan : -9
+        return row
+    }
+}
+
+/// Token i is the i-th letter; the last but one ends a text.
+struct Letters: TokenDecoding {
+    static let end: TokenID = 46
+
+    func bytes(of token: TokenID) -> [UInt8] { [UInt8(ascii: "A") + UInt8(token)] }
+    func isSpecial(_ token: TokenID) -> Bool { token == Self.end }
+}
