@@ -49,6 +49,12 @@ let package = Package(
         // A static batch in, completions out: the step loop, sampling, stop conditions.
         .target(name: "OctavoEngine", dependencies: ["OctavoCore"], swiftSettings: strict),
 
+        // Model files → named tensors → INT8.
+        .target(
+            name: "OctavoWeights",
+            dependencies: ["OctavoCore", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: strict),
+
         // Tests, in the same order.
         .target(
             name: "OctavoTestSupport",
@@ -72,6 +78,9 @@ let package = Package(
         .testTarget(
             name: "OctavoEngineTests", dependencies: ["OctavoEngine", "OctavoCore", "OctavoTestSupport"],
             swiftSettings: strict),
+        .testTarget(
+            name: "OctavoWeightsTests", dependencies: ["OctavoWeights", "OctavoCore", "OctavoTestSupport"],
+            exclude: ["Fixtures"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

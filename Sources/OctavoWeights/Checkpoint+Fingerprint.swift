@@ -1,0 +1,44 @@
+internal import Crypto
+
+extension Checkpoint {
+    /// The SHA-256 of all that decides what the model computes, in hexadecimal: the configuration, and the name, shape,
+    /// type and stored bytes of every tensor in use.
+    ///
+    /// It is the same for one file and for shards of the same tensors, and differs between formats.
+    ///
+    /// - Throws: `WeightsError`, though not for a checkpoint that opened.
+    /// - Complexity: reads the whole model, at about a gigabyte per second.
+    public func fingerprint() throws(WeightsError) -> String {
+        var hash = SHA256()
+        hash.update(field: configuration.canonicalText)
+        for role in TensorRole.stored(in: configuration) {
+            let tensor = try tensor(role, dimensions: role.shape(in: configuration).count)
+            hash.update(field: "\(role.huggingFaceName) \(tensor.shape) \(tensor.elementType) \(tensor.byteCount)")
+            hash.update(bufferPointer: tensor.bytes)
+        }
+        return hash.finalize().map { byte in
+            let digits = String(byte, radix: 16)
+            return digits.count == 1 ? "0" + digits : digits
+        }.joined()
+    }
+}
+
+extension SHA256 {
+    /// Adds text and its end.
+    fileprivate mutating func update(field: String) { update(data: Array(field.utf8) + [0]) }
+}
+
+extension ModelConfiguration {
+    /// Every field in one line. Numbers are in Swift's shortest form that reads back exactly.
+    fileprivate var canonicalText: String {
+        let sizes = [
+            hiddenSize, intermediateSize, layerCount, headCount, keyValueHeadCount, headDimension, vocabularySize,
+            contextLength,
+        ]
+        let scaling = ropeScaling.map {
+            "\($0.factor) \($0.lowFrequencyFactor) \($0.highFrequencyFactor) \($0.originalContextLength)"
+        }
+        let divisors = ropeFrequencyDivisors.map { "\($0)" }
+        return "\(sizes) \(rmsNormEpsilon) \(ropeTheta) \(scaling ?? "-") \(divisors ?? "-") \(tiesEmbeddings)"
+    }
+}

@@ -1,0 +1,47 @@
+internal import Foundation
+
+/// A file mapped into memory for reading, for as long as the object lives.
+///
+/// Weights are read once, mostly in order and by several threads; the page cache is all the buffering they need.
+/// A file that another program shortens while it is mapped is beyond what can be checked here.
+///
+/// The bytes are never written, so threads may share them: hence the unchecked conformance.
+final class MappedFile: @unchecked Sendable {
+    let path: String
+    let bytes: UnsafeRawBufferPointer
+
+    /// Maps the regular file at `path`.
+    ///
+    /// - Throws: `WeightsError` with the system's reason when it cannot be opened or mapped.
+    init(path: String) throws(WeightsError) {
+        self.path = path
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .system(path) }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw .system(path) }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw WeightsError(path: path, reason: "is not a regular file")
+        }
+        guard status.st_size > 0 else {
+            bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+            return
+        }
+        let count = Int(status.st_size)
+        guard let start = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0), start != MAP_FAILED else {
+            throw .system(path)
+        }
+        bytes = UnsafeRawBufferPointer(start: start, count: count)
+    }
+
+    deinit {
+        if let start = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: start), bytes.count) }
+    }
+}
+
+extension WeightsError {
+    /// The last failed system call's reason, about `path`.
+    static func system(_ path: String) -> WeightsError {
+        WeightsError(path: path, reason: String(cString: strerror(errno)))
+    }
+}
