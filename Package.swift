@@ -55,6 +55,13 @@ let package = Package(
             dependencies: ["OctavoCore", .product(name: "Crypto", package: "swift-crypto")],
             swiftSettings: strict),
 
+        // Llama in INT8 on the CPU.
+        .target(name: "COctavoKernels"),
+        .target(
+            name: "OctavoLlama",
+            dependencies: ["OctavoEngine", "OctavoWeights", "OctavoCore", "COctavoKernels"],
+            swiftSettings: strict),
+
         // Tests, in the same order.
         .target(
             name: "OctavoTestSupport",
@@ -81,6 +88,10 @@ let package = Package(
         .testTarget(
             name: "OctavoWeightsTests", dependencies: ["OctavoWeights", "OctavoCore", "OctavoTestSupport"],
             exclude: ["Fixtures"], swiftSettings: strict),
+        .testTarget(
+            name: "OctavoLlamaTests",
+            dependencies: ["OctavoLlama", "OctavoEngine", "OctavoWeights", "OctavoCore", "OctavoTestSupport"],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

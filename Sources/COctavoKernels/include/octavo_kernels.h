@@ -1,0 +1,150 @@
+// The arithmetic of a Llama step on one CPU core.
+//
+// Every function is pure: pointers and sizes in, results out; no allocation, no threads, no failure. Callers check
+// sizes. All instruction sets give the same bits as the scalar kernels, which are the specification:
+//   - integer sums are exact;
+//   - a float sum over i uses sixteen lanes, lane i % 16 accumulating in order of i by fused multiply-add, then folded
+//     pairwise: lane j += lane j + 8, then + 4, + 2, + 1 ("lane order" below);
+//   - exp, sin and cos are the polynomials of this module, not those of a C library.
+//
+// "Padded" lengths are rounded up to OCTAVO_LANES floats or OCTAVO_DEPTH bytes; the padding of inputs must be zero,
+// and the padding of outputs is written as zero. Unless noted, buffers need no alignment and must not overlap.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/// Floats in a lane group; float vectors are padded to a multiple of it.
+#define OCTAVO_LANES 16
+/// INT8 vectors are padded to a multiple of this many bytes.
+#define OCTAVO_DEPTH 64
+/// Output channels in a panel of packed INT8 weights.
+#define OCTAVO_PANEL 16
+
+/// How the elements of a float weight matrix are stored.
+enum octavo_float_type { OCTAVO_F32 = 0, OCTAVO_F16 = 1, OCTAVO_BF16 = 2 };
+
+/// out[m][n] = (float(acc) * a_scale[m]) * w_scale[n], plus out[m][n] where `accumulates`;
+/// acc = sum over k of a[m][k] * w[n][k], exact in 32 bits for depth <= 65,536.
+typedef struct {
+    /// [rows][depth] activations in -127...127, padding zero; their scales and their sums over k.
+    const int8_t *a;
+    const float *a_scale;
+    const int32_t *a_sum;
+    size_t rows;
+    /// Padded depth in bytes, a multiple of OCTAVO_DEPTH.
+    size_t depth;
+    /// [panels][depth / 4][16 channels][4] weights plus 128, so that they are unsigned.
+    const uint8_t *w;
+    /// [panels * 16] scales, padding zero.
+    const float *w_scale;
+    size_t panels;
+    /// [rows][out_stride], panels * 16 columns are written.
+    float *out;
+    size_t out_stride;
+    int accumulates;
+} octavo_int8_matmul;
+
+/// out[m][n] = sum over k of x[m][k] * w[n][k], in lane order over k.
+typedef struct {
+    /// [rows][depth] floats, depth a multiple of OCTAVO_LANES, padding zero.
+    const float *x;
+    size_t rows;
+    size_t depth;
+    /// [columns][depth] of the type, padding zero.
+    const void *w;
+    enum octavo_float_type type;
+    size_t columns;
+    /// [rows][out_stride]
+    float *out;
+    size_t out_stride;
+} octavo_float_matmul;
+
+/// Attention of the query heads that share one key-value head, at one position.
+///
+/// score[t] = q . k[t] in lane order; p = exp(score - max) ; out = (sum over t of p[t] * v[t], in order of t by fused
+/// multiply-add) / (sum of p, in lane order over t).
+typedef struct {
+    /// [heads][head_size] queries, already rotated and scaled by 1/sqrt(head dimension); head_size is padded.
+    const float *q;
+    size_t heads;
+    size_t head_size;
+    /// Keys and values: block b of the sequence is at keys + blocks[b] * block_stride (bytes), [block_length][head_size].
+    const void *keys;
+    const void *values;
+    const int32_t *blocks;
+    size_t block_stride;
+    size_t block_length;
+    /// Positions attended to, at least 1.
+    size_t length;
+    /// [heads][padded length] floats of scratch.
+    float *scores;
+    /// [heads][out_stride]; head_dimension floats of each are written.
+    float *out;
+    size_t out_stride;
+    size_t head_dimension;
+} octavo_attention;
+
+/// The kernels for one instruction set.
+typedef struct {
+    /// "scalar", "avx2", "avx512vnni", "neon".
+    const char *name;
+
+    void (*int8_matmul)(const octavo_int8_matmul *arguments);
+    void (*float_matmul)(const octavo_float_matmul *arguments);
+
+    /// y = w * (x * (1 / sqrt(mean(x^2) + epsilon))), the sum in lane order. Zhang and Sennrich, 2019,
+    /// arXiv:1910.07467. x, w and y have `count` floats padded to OCTAVO_LANES; y may be x.
+    void (*rms_norm)(const float *x, const float *w, float epsilon, size_t count, float *y);
+
+    /// s = max(absmax / 127, 1e-5); q = clamp(rint(x * (1 / s)), -127, 127), halves to even; sum = sum of q.
+    /// x has `count` floats padded to OCTAVO_LANES, q is padded to OCTAVO_DEPTH.
+    void (*quantize)(const float *x, size_t count, int8_t *q, float *scale, int32_t *sum);
+
+    /// y = gate / (1 + exp(-gate)) * up (Shazeer, 2020, arXiv:2002.05202). All `count` floats padded to OCTAVO_LANES;
+    /// y may be gate or up.
+    void (*silu_multiply)(const float *gate, const float *up, size_t count, float *y);
+
+    /// Attention over a cache of f32 or of f16.
+    void (*attention_f32)(const octavo_attention *arguments);
+    void (*attention_f16)(const octavo_attention *arguments);
+
+    /// f32 to f16, to nearest, halves to even; `count` a multiple of OCTAVO_LANES.
+    void (*to_f16)(const float *x, size_t count, uint16_t *y);
+    /// f16 or bf16 to f32, exact; `count` a multiple of OCTAVO_LANES.
+    void (*from_f16)(const uint16_t *x, size_t count, float *y);
+    void (*from_bf16)(const uint16_t *x, size_t count, float *y);
+
+    /// The ceilings that kernels are measured against, from registers alone: `rounds` times a fixed number of the
+    /// fastest multiply-accumulate instructions. They return the multiply-accumulates done, or 0 if there is no such
+    /// measure.
+    uint64_t (*int8_peak)(size_t rounds);
+    uint64_t (*float_peak)(size_t rounds);
+    /// Reads `count` floats (a multiple of OCTAVO_LANES * 4) and returns a sum that depends on all of them.
+    float (*read_all)(const float *x, size_t count);
+} octavo_kernels;
+
+/// Every table that this CPU can run, the fastest first; the last is "scalar". Returns their number.
+size_t octavo_available_kernels(const octavo_kernels *const **tables);
+
+/// Packs one row of INT8 weights into the panels that int8_matmul reads: channel `channel` of [panels * 16].
+/// `count` values of w are copied; the padding up to `depth` is set to stand for zero.
+void octavo_pack_int8_row(const int8_t *w, size_t count, size_t depth, size_t channel, uint8_t *panels);
+
+/// The cosines and sines of position * inverse_frequency[i], the product rounded to f32 as in the reference
+/// implementations, each the correctly rounded f32 but for one in about 2^25.
+void octavo_rotation(int32_t position, const float *inverse_frequencies, size_t count, float *cosines, float *sines);
+
+/// Rotates pairs (x[i], x[i + half]) by the angles and multiplies by `scale`; y gets 2 * half floats and zeros up to
+/// `padded`. Su et al., 2021, arXiv:2104.09864, with the halves as Hugging Face lays them out.
+void octavo_rotate(
+    const float *x, const float *cosines, const float *sines, size_t half, float scale, size_t padded, float *y);
+
+/// Tells the CPU that this thread spins.
+static inline void octavo_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}

@@ -1,0 +1,138 @@
+package import OctavoEngine
+
+/// How keys and values are stored.
+public enum KVCachePrecision: String, Sendable, CaseIterable {
+    /// 32-bit floats, as computed.
+    case f32
+    /// 16-bit floats: half the memory and bandwidth.
+    case f16
+
+    var byteCount: Int { self == .f32 ? 4 : 2 }
+}
+
+/// Keys and values of every sequence, in blocks of positions.
+///
+/// A block holds `blockLength` positions of one sequence for all layers: `[layer][keys, values][head][position]
+/// [headSize]`. Sequences reserve their blocks at the start, so that a batch admitted can always be finished.
+package final class KVCache {
+    /// The blocks of one sequence as attention reads them, for one layer and head.
+    package struct View {
+        var keys: UnsafeRawPointer
+        var values: UnsafeRawPointer
+        var blocks: UnsafePointer<Int32>
+        var blockCount: Int
+        var blockLength: Int
+        /// Bytes from a block to the next.
+        var blockStride: Int
+        var precision: KVCachePrecision
+    }
+
+    private struct Sequence {
+        var blocks: AlignedBuffer<Int32>
+        var length = 0
+    }
+
+    /// The sizes that fix the layout of a block.
+    package struct Shape {
+        package var layerCount: Int
+        package var headCount: Int
+        /// The head dimension with its padding.
+        package var headSize: Int
+        package var blockLength: Int
+        package var precision: KVCachePrecision
+
+        package init(
+            layerCount: Int, headCount: Int, headSize: Int, blockLength: Int, precision: KVCachePrecision
+        ) {
+            self.layerCount = layerCount
+            self.headCount = headCount
+            self.headSize = headSize
+            self.blockLength = blockLength
+            self.precision = precision
+        }
+
+        /// Bytes of one layer's keys (or values) of one head in a block.
+        var headBytes: Int { blockLength * headSize * precision.byteCount }
+        package var blockBytes: Int { layerCount * 2 * headCount * headBytes }
+    }
+
+    let shape: Shape
+    package let blockCount: Int
+    private let storage: AlignedBuffer<UInt8>
+    private var freeBlocks: [Int32]
+    private var sequences: [Int: Sequence] = [:]
+    private var nextSequence = 0
+
+    /// A cache of as many blocks as fit `byteCount` bytes, at least one.
+    package init(shape: Shape, byteCount: Int) {
+        self.shape = shape
+        blockCount = min(max(1, byteCount / shape.blockBytes), Int(Int32.max))
+        storage = AlignedBuffer(count: blockCount * shape.blockBytes)
+        freeBlocks = (0..<Int32(blockCount)).reversed()
+    }
+
+    /// Reserves blocks for `length` positions.
+    package func makeSequence(length: Int) throws(EngineError) -> SequenceID {
+        let count = (length + shape.blockLength - 1) / shape.blockLength
+        guard count <= freeBlocks.count else { throw .outOfMemory(positions: length) }
+        let blocks = AlignedBuffer<Int32>(count: count)
+        for index in 0..<count { blocks.base[index] = freeBlocks.removeLast() }
+        nextSequence += 1
+        sequences[nextSequence] = Sequence(blocks: blocks)
+        return SequenceID(index: nextSequence)
+    }
+
+    /// Frees a sequence's blocks.
+    package func release(_ id: SequenceID) {
+        guard let sequence = sequences.removeValue(forKey: id.index) else { return }
+        for index in 0..<sequence.blocks.count { freeBlocks.append(sequence.blocks.base[index]) }
+    }
+
+    /// Positions that a sequence holds.
+    package func length(of id: SequenceID) -> Int { sequences[id.index]?.length ?? 0 }
+
+    /// Counts `count` further positions as held; their keys and values are then stored layer by layer.
+    package func extend(_ id: SequenceID, by count: Int) {
+        guard var sequence = sequences[id.index] else { preconditionFailure("no sequence \(id.index)") }
+        sequence.length += count
+        precondition(sequence.length <= sequence.blocks.count * shape.blockLength, "a sequence outgrew its reservation")
+        sequences[id.index] = sequence
+    }
+
+    /// The block table of a sequence, for the time of a step.
+    package func blocks(of id: SequenceID) -> AlignedBuffer<Int32> {
+        guard let sequence = sequences[id.index] else { preconditionFailure("no sequence \(id.index)") }
+        return sequence.blocks
+    }
+
+    /// What attention of one layer and head reads of a sequence.
+    package func view(_ blocks: AlignedBuffer<Int32>, layer: Int, head: Int) -> View {
+        let keys = storage.base + (layer * 2 * shape.headCount + head) * shape.headBytes
+        return View(
+            keys: keys, values: keys + shape.headCount * shape.headBytes, blocks: blocks.base,
+            blockCount: blocks.count, blockLength: shape.blockLength, blockStride: shape.blockBytes,
+            precision: shape.precision)
+    }
+
+    /// Stores the key and the value of one head at one position, `[headSize]` each.
+    package func store(
+        key: UnsafePointer<Float>, value: UnsafePointer<Float>, blocks: AlignedBuffer<Int32>, position: Int,
+        layer: Int, head: Int, kernels: Kernels
+    ) {
+        let block = Int(blocks.base[position / shape.blockLength])
+        let offset =
+            block * shape.blockBytes + (layer * 2 * shape.headCount + head) * shape.headBytes
+            + position % shape.blockLength * shape.headSize * shape.precision.byteCount
+        let keys = UnsafeMutableRawPointer(storage.base + offset)
+        put(key, at: keys, kernels: kernels)
+        put(value, at: keys + shape.headCount * shape.headBytes, kernels: kernels)
+    }
+
+    private func put(_ vector: UnsafePointer<Float>, at target: UnsafeMutableRawPointer, kernels: Kernels) {
+        switch shape.precision {
+        case .f32: target.copyMemory(from: vector, byteCount: shape.headSize * 4)
+        case .f16:
+            kernels.convert(vector, count: shape.headSize, toF16: target.assumingMemoryBound(to: UInt16.self))
+        }
+    }
+}

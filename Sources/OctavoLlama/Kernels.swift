@@ -1,0 +1,242 @@
+internal import COctavoKernels
+
+/// The kernels of one instruction set: the only door to the C module.
+///
+/// The pointers taken here come from buffers that this module allocated and sized; what can be checked cheaply is.
+public struct Kernels: @unchecked Sendable {
+    // Points to a constant table.
+    private let table: UnsafePointer<octavo_kernels>
+
+    /// Every instruction set that this CPU can run, the fastest first; the last is `scalar`, the specification.
+    public static let available: [Kernels] = {
+        var tables: UnsafePointer<UnsafePointer<octavo_kernels>?>?
+        let count = octavo_available_kernels(&tables)
+        return (0..<count).compactMap { index in tables?[index].map(Kernels.init(table:)) }
+    }()
+
+    /// The fastest kernels of this CPU.
+    public static var best: Kernels { available[0] }
+
+    /// The kernels of that name, if this CPU can run them.
+    public static func named(_ name: String) -> Kernels? { available.first { $0.name == name } }
+
+    private init(table: UnsafePointer<octavo_kernels>) { self.table = table }
+
+    /// `scalar`, `avx2`, `avx512vnni` or `neon`.
+    public var name: String { String(cString: table.pointee.name) }
+}
+
+// MARK: - Sizes
+
+extension Kernels {
+    /// Floats in a lane group.
+    package static let lanes = Int(OCTAVO_LANES)
+    /// Output channels in a panel of packed INT8 weights.
+    package static let panel = Int(OCTAVO_PANEL)
+
+    /// `count` rounded up to whole lane groups: the length of a float vector with its padding.
+    package static func padded(_ count: Int) -> Int { roundUp(count, to: lanes) }
+    /// `count` rounded up to the depth unit of INT8 vectors.
+    package static func paddedDepth(_ count: Int) -> Int { roundUp(count, to: Int(OCTAVO_DEPTH)) }
+
+    private static func roundUp(_ count: Int, to unit: Int) -> Int { (count + unit - 1) / unit * unit }
+}
+
+// MARK: - Matrix multiplication
+
+extension Kernels {
+    /// Rows of INT8 activations, `[rows, depth]`, with a scale and a sum per row.
+    package struct Activations {
+        package var values: UnsafeMutablePointer<Int8>
+        package var scales: UnsafeMutablePointer<Float>
+        package var sums: UnsafeMutablePointer<Int32>
+        package var depth: Int
+
+        package init(
+            values: UnsafeMutablePointer<Int8>, scales: UnsafeMutablePointer<Float>,
+            sums: UnsafeMutablePointer<Int32>, depth: Int
+        ) {
+            self.values = values
+            self.scales = scales
+            self.sums = sums
+            self.depth = depth
+        }
+    }
+
+    /// Multiplies `rows` activations by some panels of a matrix; see `octavo_int8_matmul`.
+    package func multiply(
+        _ activations: Activations, rows: Int, by matrix: QuantizedMatrix, panels: Range<Int>,
+        into output: UnsafeMutablePointer<Float>, stride: Int, accumulates: Bool
+    ) {
+        precondition(activations.depth == matrix.depth, "activations and weights differ in depth")
+        precondition(panels.lowerBound >= 0 && panels.upperBound <= matrix.panelCount && rows >= 0)
+        precondition(stride >= matrix.panelCount * Self.panel)
+        let column = panels.lowerBound * Self.panel
+        var arguments = octavo_int8_matmul(
+            a: activations.values, a_scale: activations.scales, a_sum: activations.sums, rows: rows,
+            depth: matrix.depth, w: matrix.panels.base + column * matrix.depth, w_scale: matrix.scales.base + column,
+            panels: panels.count, out: output + column, out_stride: stride, accumulates: accumulates ? 1 : 0)
+        table.pointee.int8_matmul(&arguments)
+    }
+
+    /// Multiplies `rows` float vectors by some rows of a float matrix; see `octavo_float_matmul`.
+    package func multiply(
+        _ vectors: UnsafePointer<Float>, rows: Int, by matrix: FloatMatrix, columns: Range<Int>,
+        into output: UnsafeMutablePointer<Float>, stride: Int
+    ) {
+        precondition(columns.lowerBound >= 0 && columns.upperBound <= matrix.rows && stride >= matrix.rows)
+        var arguments = octavo_float_matmul(
+            x: vectors, rows: rows, depth: matrix.depth, w: matrix.address(ofRow: columns.lowerBound),
+            type: matrix.precision.kernelType, columns: columns.count, out: output + columns.lowerBound,
+            out_stride: stride)
+        table.pointee.float_matmul(&arguments)
+    }
+}
+
+// MARK: - Vectors
+
+extension Kernels {
+    /// RMSNorm of one row; see `rms_norm` in the header.
+    package func normalize(
+        _ x: UnsafePointer<Float>, weight: UnsafePointer<Float>, epsilon: Float, count: Int,
+        into y: UnsafeMutablePointer<Float>
+    ) {
+        table.pointee.rms_norm(x, weight, epsilon, count, y)
+    }
+
+    /// Quantizes one vector of `count` floats into row `row` of the activations.
+    package func quantize(_ x: UnsafePointer<Float>, count: Int, into activations: Activations, row: Int) {
+        precondition(Self.paddedDepth(count) == activations.depth)
+        table.pointee.quantize(
+            x, count, activations.values + row * activations.depth, activations.scales + row, activations.sums + row)
+    }
+
+    /// y = silu(gate) * up over a padded length.
+    package func siluMultiply(
+        gate: UnsafePointer<Float>, up: UnsafePointer<Float>, count: Int, into y: UnsafeMutablePointer<Float>
+    ) {
+        precondition(count % Self.lanes == 0)
+        table.pointee.silu_multiply(gate, up, count, y)
+    }
+
+    /// f32 to f16, halves to even.
+    package func convert(_ x: UnsafePointer<Float>, count: Int, toF16 y: UnsafeMutablePointer<UInt16>) {
+        precondition(count % Self.lanes == 0)
+        table.pointee.to_f16(x, count, y)
+    }
+
+    /// Stored elements to f32, exactly.
+    package func convert(
+        _ x: UnsafeRawPointer, precision: FloatMatrix.Precision, count: Int, into y: UnsafeMutablePointer<Float>
+    ) {
+        precondition(count % Self.lanes == 0)
+        switch precision {
+        case .f32: y.update(from: x.assumingMemoryBound(to: Float.self), count: count)
+        case .f16: table.pointee.from_f16(x.assumingMemoryBound(to: UInt16.self), count, y)
+        case .bf16: table.pointee.from_bf16(x.assumingMemoryBound(to: UInt16.self), count, y)
+        }
+    }
+}
+
+extension FloatMatrix.Precision {
+    fileprivate var kernelType: octavo_float_type {
+        switch self {
+        case .f32: OCTAVO_F32
+        case .f16: OCTAVO_F16
+        case .bf16: OCTAVO_BF16
+        }
+    }
+}
+
+// MARK: - Attention and rotation
+
+extension Kernels {
+    /// What attention reads and writes at one position for the query heads of one key-value head.
+    package struct Attention {
+        /// `[heads, headSize]`, rotated and scaled.
+        package var queries: UnsafePointer<Float>
+        package var heads: Int
+        /// The head dimension with its padding.
+        package var headSize: Int
+        package var headDimension: Int
+        package var cache: KVCache.View
+        /// Positions attended to.
+        package var length: Int
+        /// `[heads, padded length]` of scratch.
+        package var scores: UnsafeMutablePointer<Float>
+        /// `[heads, headDimension]`.
+        package var output: UnsafeMutablePointer<Float>
+
+        package init(
+            queries: UnsafePointer<Float>, heads: Int, headSize: Int, headDimension: Int, cache: KVCache.View,
+            length: Int, scores: UnsafeMutablePointer<Float>, output: UnsafeMutablePointer<Float>
+        ) {
+            self.queries = queries
+            self.heads = heads
+            self.headSize = headSize
+            self.headDimension = headDimension
+            self.cache = cache
+            self.length = length
+            self.scores = scores
+            self.output = output
+        }
+    }
+
+    /// Attention at one position; see `octavo_attention`.
+    package func attend(_ attention: Attention) {
+        precondition(
+            attention.length > 0 && attention.length <= attention.cache.blockCount * attention.cache.blockLength)
+        var arguments = octavo_attention(
+            q: attention.queries, heads: attention.heads, head_size: attention.headSize, keys: attention.cache.keys,
+            values: attention.cache.values, blocks: attention.cache.blocks, block_stride: attention.cache.blockStride,
+            block_length: attention.cache.blockLength, length: attention.length, scores: attention.scores,
+            out: attention.output, out_stride: attention.headDimension, head_dimension: attention.headDimension)
+        switch attention.cache.precision {
+        case .f32: table.pointee.attention_f32(&arguments)
+        case .f16: table.pointee.attention_f16(&arguments)
+        }
+    }
+
+    /// The cosines and sines by which position `position` is rotated.
+    package static func rotation(
+        position: Int, inverseFrequencies: [Float], cosines: UnsafeMutablePointer<Float>,
+        sines: UnsafeMutablePointer<Float>
+    ) {
+        octavo_rotation(Int32(position), inverseFrequencies, inverseFrequencies.count, cosines, sines)
+    }
+
+    /// Rotates one head and scales it; the padding of `y` becomes zero.
+    package static func rotate(
+        _ x: UnsafePointer<Float>, cosines: UnsafePointer<Float>, sines: UnsafePointer<Float>, half: Int, scale: Float,
+        paddedCount: Int, into y: UnsafeMutablePointer<Float>
+    ) {
+        precondition(paddedCount >= 2 * half)
+        octavo_rotate(x, cosines, sines, half, scale, paddedCount, y)
+    }
+
+    /// Packs row `channel` of an INT8 matrix.
+    package static func pack(
+        _ row: UnsafePointer<Int8>, count: Int, depth: Int, channel: Int, into panels: UnsafeMutablePointer<UInt8>
+    ) {
+        octavo_pack_int8_row(row, count, depth, channel, panels)
+    }
+
+    /// Tells the CPU that this thread spins.
+    static func pause() { octavo_pause() }
+}
+
+// MARK: - Ceilings
+
+extension Kernels {
+    /// Runs INT8 multiply-accumulates from registers; returns how many, 0 where there is no such measure.
+    func int8Peak(rounds: Int) -> Int { Int(table.pointee.int8_peak(rounds)) }
+
+    /// Runs float multiply-adds from registers; returns how many.
+    func floatPeak(rounds: Int) -> Int { Int(table.pointee.float_peak(rounds)) }
+
+    /// Reads part of a buffer.
+    func readAll(_ buffer: AlignedBuffer<Float>, _ range: Range<Int>) {
+        precondition(range.upperBound <= buffer.count && range.count % (4 * Self.lanes) == 0)
+        _ = table.pointee.read_all(buffer.base + range.lowerBound, range.count)
+    }
+}

@@ -1,0 +1,140 @@
+import OctavoCore
+public import OctavoEngine
+import OctavoWeights
+
+/// Steps a Llama model on the CPU.
+///
+/// A step takes all tokens of all rows side by side, `[tokens, hiddenSize]`, through the layers; nothing is padded but
+/// vectors to whole lanes. Each token's arithmetic depends on its own sequence alone, so results do not depend on
+/// what else is in the step.
+public final class LlamaRunner: ModelRunner, @unchecked Sendable {
+    // Used by one thread at a time, as `ModelRunner` demands; its compute threads work between two barriers.
+
+    /// The memory that a runner takes.
+    public struct Configuration: Sendable, Hashable {
+        /// Bytes for keys and values.
+        public var kvCacheBytes = 4 << 30
+        /// How keys and values are stored.
+        public var kvCachePrecision = KVCachePrecision.f32
+        /// Positions in a block of the cache.
+        public var blockLength = 32
+        /// Tokens in a step.
+        public var maximumStepTokens = 512
+        /// Rows of logits in a step, and so completions decoded together.
+        public var maximumStepLogits = 64
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// Tokens in the vocabulary.
+    public var vocabularySize: Int { model.configuration.vocabularySize }
+    /// Positions a sequence can have.
+    public var contextLength: Int { min(model.configuration.contextLength, maximumPositions) }
+    /// Tokens that one step can take.
+    public let maximumStepTokens: Int
+    /// Rows of logits that one step can give.
+    public let maximumStepLogits: Int
+    /// Positions that all sequences together can have.
+    public var maximumPositions: Int { cache.blockCount * cache.shape.blockLength }
+    /// Positions in a block of the KV cache.
+    public var blockLength: Int { cache.shape.blockLength }
+
+    /// The model it runs.
+    public let model: LlamaModel
+    /// The kernels it runs on.
+    public let kernels: Kernels
+    /// The threads it runs on.
+    public let threads: ComputeThreads
+    let cache: KVCache
+    let memory: StepMemory
+
+    /// A runner of `model` with its own cache.
+    public init(
+        _ model: LlamaModel, threads: ComputeThreads, kernels: Kernels = .best,
+        configuration: Configuration = Configuration()
+    ) {
+        self.model = model
+        self.threads = threads
+        self.kernels = kernels
+        maximumStepTokens = configuration.maximumStepTokens
+        maximumStepLogits = configuration.maximumStepLogits
+        let sizes = model.configuration
+        cache = KVCache(
+            shape: KVCache.Shape(
+                layerCount: sizes.layerCount, headCount: sizes.keyValueHeadCount,
+                headSize: Kernels.padded(sizes.headDimension), blockLength: configuration.blockLength,
+                precision: configuration.kvCachePrecision),
+            byteCount: configuration.kvCacheBytes)
+        memory = StepMemory(
+            sizes, tokens: configuration.maximumStepTokens, logits: configuration.maximumStepLogits,
+            threads: threads.count, scoreLength: min(sizes.contextLength, cache.blockCount * configuration.blockLength))
+    }
+
+    /// Reserves room for a sequence of at most `contextLength` positions.
+    public func makeSequence(length: Int) throws(EngineError) -> SequenceID {
+        // Attention's scratch has room for a whole context and no more.
+        guard length <= contextLength else { throw .outOfMemory(positions: length) }
+        return try cache.makeSequence(length: length)
+    }
+
+    /// Gives a sequence's room back.
+    public func release(_ sequence: SequenceID) { cache.release(sequence) }
+
+    /// Calls `body` for every index below `count`, on all compute threads.
+    public func parallel(_ count: Int, _ body: @Sendable (Int) -> Void) {
+        threads.run { [threads] index in
+            for item in stride(from: index, to: count, by: threads.count) { body(item) }
+        }
+    }
+
+    /// Computes one step; see `ModelRunner`.
+    public func step<Result>(_ rows: [StepRow], _ body: (borrowing Logits) throws -> Result) rethrows -> Result {
+        let tokens = place(rows)
+        precondition(tokens.count <= maximumStepTokens, "a step of \(tokens.count) tokens is too long")
+        embed(tokens)
+        for layer in model.layers.indices {
+            attend(layer, tokens)
+            feedForward(layer, tokens)
+        }
+        let count = computeLogits(tokens.indices.filter { tokens[$0].wantsLogits })
+        return try body(
+            Logits(
+                lending: UnsafeBufferPointer(start: memory.logits.base, count: memory.logits.count), count: count,
+                vocabularySize: vocabularySize))
+    }
+
+    /// Lays the rows' tokens side by side and makes room for them in their sequences.
+    private func place(_ rows: [StepRow]) -> [StepToken] {
+        var tokens: [StepToken] = []
+        for row in rows {
+            let start = cache.length(of: row.sequence)
+            cache.extend(row.sequence, by: row.tokens.count)
+            let blocks = cache.blocks(of: row.sequence)
+            for (offset, token) in row.tokens.enumerated() {
+                tokens.append(
+                    StepToken(
+                        id: token, position: start + offset, blocks: blocks,
+                        wantsLogits: offset >= row.tokens.count - row.logitsCount))
+            }
+        }
+        return tokens
+    }
+}
+
+/// One token of a step.
+struct StepToken: Sendable {
+    var id: TokenID
+    /// Its position in its sequence.
+    var position: Int
+    /// Its sequence's blocks.
+    var blocks: AlignedBuffer<Int32>
+    var wantsLogits: Bool
+}
+
+extension LlamaRunner {
+    /// What it runs on, for people: threads, kernels, cache.
+    public var summary: String {
+        "\(threads.count) threads, \(kernels.name), \(maximumPositions) cache positions in \(cache.shape.precision.rawValue)"
+    }
+}

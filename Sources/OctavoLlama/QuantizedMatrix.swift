@@ -1,0 +1,64 @@
+package import OctavoWeights
+
+/// The INT8 weights of a linear layer, packed in the panels that the kernels read.
+///
+/// Several matrices of the same input can be stacked, each beginning at a whole panel, so that one multiplication
+/// serves them all.
+package final class QuantizedMatrix: Sendable {
+    /// Input features with their padding, in bytes.
+    package let depth: Int
+    /// Panels of 16 output channels.
+    package let panelCount: Int
+    /// `[panelCount][depth / 4][16][4]`.
+    package let panels: AlignedBuffer<UInt8>
+    /// `[panelCount * 16]`, zero in the padding.
+    package let scales: AlignedBuffer<Float>
+
+    /// Memory for `panelCount` panels, whose channels are then packed one by one.
+    package init(depth: Int, panelCount: Int) {
+        self.depth = depth
+        self.panelCount = panelCount
+        panels = AlignedBuffer(count: panelCount * Kernels.panel * depth)
+        scales = AlignedBuffer(count: panelCount * Kernels.panel)
+    }
+
+    /// Quantizes and packs matrices of equal column counts, one above the other, on all threads.
+    package convenience init(stacking matrices: [WeightMatrix], threads: ComputeThreads) {
+        let columns = matrices[0].columns
+        var firstChannels: [Int] = []
+        var channels = 0
+        for matrix in matrices {
+            precondition(matrix.columns == columns, "stacked matrices must have the same input")
+            firstChannels.append(channels)
+            channels += Kernels.padded(matrix.rows)
+        }
+        self.init(depth: Kernels.paddedDepth(columns), panelCount: channels / Kernels.panel)
+        for (matrix, firstChannel) in zip(matrices, firstChannels) {
+            pack(matrix, from: firstChannel, threads: threads)
+        }
+    }
+
+    /// Whether every weight was a number: a row with one that is not has no finite scale.
+    package var isFinite: Bool { (0..<scales.count).allSatisfy { scales.base[$0].isFinite } }
+
+    /// Weights of zero stand as 128; channels of the padding are packed so, too.
+    private func pack(_ matrix: WeightMatrix, from firstChannel: Int, threads: ComputeThreads) {
+        let (depth, panels, scales) = (depth, panels, scales)
+        threads.run { index in
+            let row = AlignedBuffer<Float>(count: matrix.columns)
+            let quantized = AlignedBuffer<Int8>(count: matrix.columns)
+            let values = UnsafeMutableBufferPointer(start: row.base, count: matrix.columns)
+            let integers = UnsafeMutableBufferPointer(start: quantized.base, count: matrix.columns)
+            for channel in threads.share(Kernels.padded(matrix.rows), index: index, unit: Kernels.panel) {
+                if channel < matrix.rows {
+                    matrix.read(rows: channel..<channel + 1, into: values)
+                    scales.base[firstChannel + channel] = Quantizer.quantize(
+                        UnsafeBufferPointer(values), into: integers)
+                }
+                Kernels.pack(
+                    integers.baseAddress!, count: channel < matrix.rows ? matrix.columns : 0, depth: depth,
+                    channel: firstChannel + channel, into: panels.base)
+            }
+        }
+    }
+}

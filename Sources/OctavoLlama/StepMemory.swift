@@ -1,0 +1,74 @@
+import OctavoWeights
+
+/// The buffers of a step, allocated once. A row is one token's; strides are padded to whole lanes.
+final class StepMemory: Sendable {
+    /// The residual stream, `[tokens][hidden]`.
+    let residual: AlignedBuffer<Float>
+    /// A normalized row and other row-sized results, `[tokens][hidden]`.
+    let normalized: AlignedBuffer<Float>
+    /// Queries, keys and values as projected, each part at a whole panel, `[tokens][queryKeyValue]`.
+    let queryKeyValue: AlignedBuffer<Float>
+    /// Queries rotated, `[tokens][heads][headSize]`.
+    let queries: AlignedBuffer<Float>
+    /// The heads' outputs, `[tokens][attention]`.
+    let attention: AlignedBuffer<Float>
+    /// Gate and up projections, `[tokens][2 * intermediate]`.
+    let gateUp: AlignedBuffer<Float>
+    /// Quantized rows, `[tokens][depth of the layer that reads them]`.
+    let quantized: AlignedBuffer<Int8>
+    let scales: AlignedBuffer<Float>
+    let sums: AlignedBuffer<Int32>
+    /// The angles of each token, `[tokens][headDimension / 2]`.
+    let cosines: AlignedBuffer<Float>
+    let sines: AlignedBuffer<Float>
+    /// Attention scores of a thread, `[threads][group][padded context]`.
+    let scores: AlignedBuffer<Float>
+    /// Normalized rows whose logits are wanted, `[logits][hidden]`.
+    let outputs: AlignedBuffer<Float>
+    /// `[logits][vocabulary]`.
+    let logits: AlignedBuffer<Float>
+
+    let hidden: Int
+    let keyColumn: Int
+    let valueColumn: Int
+    let queryKeyValueStride: Int
+    let headSize: Int
+    let attentionStride: Int
+    let intermediate: Int
+    let scoreStride: Int
+
+    /// - Parameter scoreLength: the longest sequence.
+    init(_ sizes: ModelConfiguration, tokens: Int, logits logitsCount: Int, threads: Int, scoreLength: Int) {
+        hidden = Kernels.padded(sizes.hiddenSize)
+        let attentionSize = sizes.headCount * sizes.headDimension
+        let keyValueSize = Kernels.padded(sizes.keyValueHeadCount * sizes.headDimension)
+        keyColumn = Kernels.padded(attentionSize)
+        valueColumn = keyColumn + keyValueSize
+        queryKeyValueStride = valueColumn + keyValueSize
+        headSize = Kernels.padded(sizes.headDimension)
+        attentionStride = Kernels.padded(attentionSize)
+        intermediate = Kernels.padded(sizes.intermediateSize)
+        scoreStride = sizes.headCount / sizes.keyValueHeadCount * Kernels.padded(scoreLength)
+        residual = AlignedBuffer(count: tokens * hidden)
+        normalized = AlignedBuffer(count: tokens * hidden)
+        queryKeyValue = AlignedBuffer(count: tokens * queryKeyValueStride)
+        queries = AlignedBuffer(count: tokens * sizes.headCount * headSize)
+        attention = AlignedBuffer(count: tokens * attentionStride)
+        gateUp = AlignedBuffer(count: tokens * 2 * intermediate)
+        let depth = Kernels.paddedDepth(max(sizes.hiddenSize, attentionSize, sizes.intermediateSize))
+        quantized = AlignedBuffer(count: tokens * depth)
+        scales = AlignedBuffer(count: tokens)
+        sums = AlignedBuffer(count: tokens)
+        cosines = AlignedBuffer(count: tokens * sizes.headDimension / 2)
+        sines = AlignedBuffer(count: tokens * sizes.headDimension / 2)
+        scores = AlignedBuffer(count: threads * scoreStride)
+        outputs = AlignedBuffer(count: logitsCount * hidden)
+        logits = AlignedBuffer(count: logitsCount * sizes.vocabularySize)
+    }
+
+    /// The quantized rows as a layer of `count` input features reads them.
+    func activations(_ count: Int) -> Kernels.Activations {
+        Kernels.Activations(
+            values: quantized.base, scales: scales.base, sums: sums.base, depth: Kernels.paddedDepth(count))
+    }
+}

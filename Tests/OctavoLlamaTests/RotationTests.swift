@@ -1,0 +1,52 @@
+import Foundation
+import OctavoLlama
+import OctavoTestSupport
+import Testing
+
+@Suite struct RotationTests {
+    @Test func `angles are right to one unit in the last place, far into a context`() {
+        let frequencies = (0..<64).map { Float(pow(500_000, -Double($0) / 64)) } + [1, 0.5, 3, .pi, 1e-7]
+        var worst = 0
+        for position in Array(0...300) + Array(stride(from: 301, through: 131_071, by: 97)) + [131_071] {
+            var cosines = [Float](repeating: 0, count: frequencies.count)
+            var sines = cosines
+            Kernels.rotation(
+                position: position, inverseFrequencies: frequencies, cosines: &cosines, sines: &sines)
+            for (index, frequency) in frequencies.enumerated() {
+                let angle = Double(Float(position) * frequency)
+                worst = max(worst, distance(cosines[index], Float(cos(angle))))
+                worst = max(worst, distance(sines[index], Float(sin(angle))))
+            }
+        }
+        #expect(worst <= 1)
+    }
+
+    /// How many floats lie between two.
+    private func distance(_ a: Float, _ b: Float) -> Int {
+        func order(_ x: Float) -> Int {
+            let magnitude = Int(x.magnitude.bitPattern)
+            return x.sign == .minus ? -magnitude : magnitude
+        }
+        return abs(order(a) - order(b))
+    }
+
+    @Test(arguments: [1, 4, 8, 12, 16, 32])
+    func `a head is rotated by halves and scaled, and its padding becomes zero`(half: Int) {
+        var generator = SeededGenerator(seed: 9)
+        let x = (0..<2 * half).map { _ in Float.random(in: -3...3, using: &generator) }
+        let angles = (0..<half).map { _ in Float.random(in: 0...6, using: &generator) }
+        let padded = Kernels.padded(2 * half)
+        let output = GuardedBuffer(padded, canary: floatCanary)
+        Kernels.rotate(
+            x, cosines: angles.map { cos($0) }, sines: angles.map { sin($0) }, half: half, scale: 0.25,
+            paddedCount: padded, into: output.base)
+        #expect(output.isIntact)
+        let found = output.contents
+        for index in 0..<half {
+            let (a, b) = (x[index], x[index + half])
+            #expect(abs(found[index] - 0.25 * (a * cos(angles[index]) - b * sin(angles[index]))) < 1e-5)
+            #expect(abs(found[index + half] - 0.25 * (b * cos(angles[index]) + a * sin(angles[index]))) < 1e-5)
+        }
+        #expect(found[(2 * half)...].allSatisfy { $0 == 0 })
+    }
+}
