@@ -14,6 +14,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         // The shared words: requests, sampling parameters, completions, JSON. Imports nothing of ours.
@@ -62,6 +63,16 @@ let package = Package(
             dependencies: ["OctavoEngine", "OctavoWeights", "OctavoCore", "COctavoKernels"],
             swiftSettings: strict),
 
+        // The daemon: claims, generates, checkpoints, writes back.
+        .target(
+            name: "OctavoWorker",
+            dependencies: [
+                "OctavoQueue", "OctavoBatching", "OctavoEngine", "OctavoTokenizer", "OctavoCore",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict),
+
         // Tests, in the same order.
         .target(
             name: "OctavoTestSupport",
@@ -91,6 +102,14 @@ let package = Package(
         .testTarget(
             name: "OctavoLlamaTests",
             dependencies: ["OctavoLlama", "OctavoEngine", "OctavoWeights", "OctavoCore", "OctavoTestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "OctavoWorkerTests",
+            dependencies: [
+                "OctavoWorker", "OctavoQueue", "OctavoPostgres", "OctavoEngine", "OctavoCore", "OctavoTestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -1,0 +1,45 @@
+import OctavoCore
+import OctavoQueue
+
+/// A lease whose requests are parsed and tokenized.
+struct PreparedLease: Sendable {
+    let lease: Lease
+    /// The requests that can be answered.
+    let requests: [PreparedRequest]
+    /// The ones that cannot.
+    let failures: [FailedRequest]
+    /// Every choice of every request; a generation's id is its index here.
+    let generations: [GenerationRequest]
+    /// For each generation, the index of its request.
+    let requestOfGeneration: [Int]
+
+    /// Prepares every request of a lease.
+    init(_ lease: Lease, settings: [Int64: BatchSettings], preparation: RequestPreparation) {
+        self.lease = lease
+        var requests: [PreparedRequest] = []
+        var failures: [FailedRequest] = []
+        var generations: [GenerationRequest] = []
+        var owners: [Int] = []
+        for leased in lease.requests {
+            guard let settings = settings[leased.key.batchID] else { continue }
+            do throws(RequestError) {
+                let request = try preparation.prepare(leased, settings: settings)
+                for var generation in request.generations {
+                    generation.id = generations.count
+                    generations.append(generation)
+                    owners.append(requests.count)
+                }
+                requests.append(request)
+            } catch {
+                failures.append(
+                    FailedRequest(
+                        key: leased.key, kind: error.code ?? "invalid_request", isPermanent: true, statusCode: 400,
+                        error: error.json.jsonText))
+            }
+        }
+        self.requests = requests
+        self.failures = failures
+        self.generations = generations
+        requestOfGeneration = owners
+    }
+}

@@ -1,0 +1,62 @@
+import OctavoCore
+import OctavoEngine
+import OctavoQueue
+
+/// Gathers the choices of each request until its response is complete.
+struct ResponseAssembly {
+    private let lease: PreparedLease
+    private let responses: ResponseBody
+    private var completions: [Int: Completion] = [:]
+    private var failed: Set<Int> = []
+
+    init(lease: PreparedLease, responses: ResponseBody) {
+        self.lease = lease
+        self.responses = responses
+    }
+
+    /// The request that a generation belongs to.
+    func key(of generation: Int) -> RequestKey { request(of: generation).leased.key }
+
+    private func request(of generation: Int) -> PreparedRequest {
+        lease.requests[lease.requestOfGeneration[generation]]
+    }
+
+    /// The generations of a request, in order of choice.
+    private func generations(of generation: Int) -> Range<Int> {
+        let first = generation - choice(of: generation)
+        return first..<first + request(of: generation).generations.count
+    }
+
+    private func choice(of generation: Int) -> Int { lease.generations[generation].sampleIndex }
+
+    /// Takes a completion; returns the request's result when it was the last one missing.
+    mutating func add(_ completion: Completion) -> FinishedRequest? {
+        completions[completion.id] = completion
+        let choices = generations(of: completion.id).compactMap { completions[$0] }
+        let request = request(of: completion.id)
+        guard choices.count == request.generations.count else { return nil }
+        var body: [UInt8] = []
+        responses.json(for: request.body, completions: choices, promptTokens: request.promptTokens).write(to: &body)
+        return FinishedRequest(
+            key: request.leased.key, finishReason: choices[0].finishReason.code, promptTokens: request.promptTokens,
+            completionTokens: choices.reduce(0) { $0 + $1.tokens.count }, body: body)
+    }
+
+    /// Takes the failure of a choice, which fails the request; returns it the first time.
+    mutating func fail(_ generation: Int, _ error: EngineError) -> FailedRequest? {
+        let request = lease.requestOfGeneration[generation]
+        guard failed.insert(request).inserted else { return nil }
+        let object: JSONValue = [
+            "message": .string(error.description), "type": "server_error", "param": nil, "code": "engine_error",
+        ]
+        return FailedRequest(
+            key: key(of: generation), kind: "engine_error", isPermanent: false, statusCode: 500,
+            error: object.jsonText)
+    }
+
+    /// A checkpoint's tokens under the name that the queue knows them by.
+    func checkpointEntry(_ entry: GenerationCheckpoint.Entry) -> CheckpointEntry {
+        CheckpointEntry(
+            key: key(of: entry.id), choice: choice(of: entry.id), firstToken: entry.firstToken, tokens: entry.tokens)
+    }
+}

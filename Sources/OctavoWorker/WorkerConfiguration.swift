@@ -1,0 +1,34 @@
+public import OctavoEngine
+
+/// How a worker works.
+public struct WorkerConfiguration: Sendable {
+    /// The names under which the model is served: the first is the one that responses carry; batches that name
+    /// another model are left to other workers.
+    public var modelNames: [String]
+    /// Identifies weights, tokenizer, template and numerics; part of every response and checkpoint.
+    public var fingerprint: String
+    /// How long a lease lasts without a heartbeat. Heartbeats come six times as often.
+    public var leaseDuration = Duration.seconds(60)
+    /// The most requests in a lease.
+    public var leaseSize = 128
+    /// The most tokens, prompts and completions together, in a lease.
+    public var leaseTokens = 1 << 20
+    /// Whether to end when no batch that this worker serves has unfinished requests.
+    public var drains = false
+    /// The only batch to work on; `nil` for all that ask for the model.
+    public var onlyBatch: Int64?
+    /// How long to wait, when idle, before asking for work again.
+    public var pollInterval = Duration.seconds(1)
+    /// Called after every step of the engine, on the engine's thread's behalf.
+    public var onStep: (@Sendable (StepStatistics) -> Void)?
+
+    /// The defaults, for a model served under these names.
+    public init(modelNames: [String], fingerprint: String) {
+        precondition(!modelNames.isEmpty, "a model is served under at least one name")
+        self.modelNames = modelNames
+        self.fingerprint = fingerprint
+    }
+
+    /// How long between heartbeats.
+    var heartbeatInterval: Duration { leaseDuration / 6 }
+}
