@@ -11,7 +11,9 @@ let strict: [SwiftSetting] = [
 // The targets stand in the order in which a request flows through them.
 let package = Package(
     name: "octavo",
+    products: [.executable(name: "octavo", targets: ["octavo"])],
     dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -73,6 +75,19 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // The command line: the only place that reads flags and environment and names a concrete engine.
+        .executableTarget(
+            name: "octavo",
+            dependencies: [
+                "OctavoCore", "OctavoTokenizer", "OctavoPostgres", "OctavoQueue", "OctavoFiles", "OctavoBatching",
+                "OctavoEngine", "OctavoWeights", "OctavoLlama", "OctavoWorker",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict),
+
         // Tests, in the same order.
         .target(
             name: "OctavoTestSupport",
@@ -109,6 +124,13 @@ let package = Package(
                 "OctavoWorker", "OctavoQueue", "OctavoPostgres", "OctavoEngine", "OctavoCore", "OctavoTestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "OctavoCommandLineTests",
+            dependencies: [
+                "octavo", "OctavoWeights", "OctavoPostgres", "OctavoCore", "OctavoTestSupport",
+                .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: strict),
     ],

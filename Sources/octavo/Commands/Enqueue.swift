@@ -1,0 +1,143 @@
+import ArgumentParser
+import Logging
+import OctavoCore
+import OctavoFiles
+import OctavoQueue
+import OctavoWeights
+
+struct Enqueue: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Validate prompt files and queue them as one batch; prints the batch's id.",
+        discussion: """
+            Lines are OpenAI batch lines (/v1/chat/completions, /v1/completions) or plain objects with "prompt" or
+            "messages", an optional "custom_id" or "id", and any sampling parameters. Nothing is queued if a line is
+            invalid, unless --skip-invalid. The same files with the same settings are the same batch: enqueued again,
+            an interrupted loading goes on, and a finished one is left alone.
+
+            Examples:
+              octavo enqueue prompts.jsonl
+              octavo enqueue part-*.jsonl --name nightly --max-tokens 256
+              zcat prompts.jsonl.gz | octavo enqueue - --model llama-3.1-8b --priority 0
+              octavo enqueue prompts.jsonl --dry-run
+            """)
+
+    @Argument(help: "JSONL files; - is standard input.")
+    var files: [String]
+
+    @Option(
+        name: [.short, .long],
+        help:
+            "The model that is to answer: the name a worker serves, or a path, which also counts tokens exactly (OCTAVO_MODEL; default: any)."
+    )
+    var model: String?
+
+    @OptionGroup var arguments: EnqueueArguments
+    @OptionGroup var database: DatabaseOptions
+
+    @Option(help: "A file for all errors found, one JSON object a line.")
+    var errors: String?
+
+    @Flag(help: "Validate and count only.")
+    var dryRun = false
+
+    @Flag(help: "Print a JSON object with all counts instead of the id alone.")
+    var json = false
+
+    func run() async throws {
+        let target = try ModelTarget(model ?? Environment.string("OCTAVO_MODEL"))
+        var options = arguments.options(files: files, model: target.name, aliases: target.aliases)
+        options.errorsPath = errors
+        options.isDryRun = dryRun
+        if dryRun {
+            let result = try await Enqueuing.run(options, queue: nil, encoder: target.encoder)
+            return report(result)
+        }
+        let settings = options
+        try await SignalTrap.cancelling {
+            try await database.withQueue(migrates: true) { queue, _, _ in
+                report(try await Enqueuing.run(settings, queue: queue, encoder: target.encoder))
+            }
+        }
+    }
+
+    private func report(_ result: EnqueueResult) {
+        Console.note(Enqueuing.summary(result))
+        if json {
+            Console.result(Enqueuing.json(result))
+        } else if let id = result.batchID {
+            Console.result(String(id))
+        }
+    }
+}
+
+/// What `--model` of `enqueue` names: a path, whose tokenizer counts exactly, or only a name.
+struct ModelTarget {
+    var name: String?
+    var aliases: [String] = []
+    var encoder: (any OctavoCore.PromptEncoding)?
+
+    init(_ model: String?) throws {
+        guard let model else { return }
+        if model.contains("/") || model.hasSuffix(".gguf") {
+            self = try ModelTarget(path: model, templatePath: nil, names: [])
+        } else {
+            name = model
+        }
+    }
+
+    /// The model at a path, under its first name.
+    init(path: String, templatePath: String?, names: [String]) throws {
+        let text = try TextModel(path: path, templatePath: templatePath)
+        let checkpoint = try Checkpoint.open(path)
+        name = names.first ?? checkpoint.name
+        aliases = names.dropFirst() + [checkpoint.name, path]
+        encoder = text.encoder(contextLength: checkpoint.configuration.contextLength)
+    }
+}
+
+/// Running an `Enqueuer` with progress.
+enum Enqueuing {
+    static func run(
+        _ options: EnqueueOptions, queue: Queue?, encoder: (any PromptEncoding)?
+    ) async throws -> EnqueueResult {
+        defer { Console.clearProgress() }
+        let rate = RateMeter()
+        return try await Enqueuer(options, queue: queue, encoder: encoder) { progress in
+            let stage = progress.stage == .validating ? "checking" : "loading"
+            let share = Format.percent(Int(progress.bytes), of: Int(progress.totalBytes))
+            let left = rate.secondsLeft(
+                done: Double(progress.bytes), of: Double(progress.totalBytes), phase: stage)
+            Console.progress(
+                "\(stage): \(Format.count(progress.rows)) rows, \(share)"
+                    + (left.map { ", \(Format.duration($0)) left" } ?? ""))
+        }.run()
+    }
+
+    /// What was done, in a line.
+    static func summary(_ result: EnqueueResult) -> String {
+        var parts = ["\(Format.count(result.rows)) requests"]
+        parts.append("\(Format.count(result.promptTokens)) prompt \(result.areTokensExact ? "tokens" : "bytes")")
+        parts.append("at most \(Format.count(result.maximumNewTokens)) new tokens")
+        if result.skipped > 0 { parts.append("\(Format.count(result.skipped)) invalid lines left out") }
+        let counts = parts.joined(separator: ", ")
+        guard let id = result.batchID else { return "dry run: \(counts)" }
+        if result.isNew { return "batch \(id): queued \(counts)" }
+        let resumed = result.resumedRows < result.rows && result.resumedRows > 0
+        return "batch \(id) was there already (\(result.state?.name ?? "")), "
+            + (resumed
+                ? "loading went on after \(Format.count(result.resumedRows)) requests: " : "nothing queued twice: ")
+            + counts
+    }
+
+    static func json(_ result: EnqueueResult) -> JSONValue {
+        [
+            "batch": result.batchID.map { .integer(Int($0)) } ?? .null,
+            "state": result.state.map { .string($0.name) } ?? .null,
+            "is_new": .bool(result.isNew), "requests": .integer(result.rows),
+            "resumed_requests": .integer(result.resumedRows), "skipped_lines": .integer(result.skipped),
+            "blank_lines": .integer(result.blankLines), "prompt_tokens": .integer(result.promptTokens),
+            "prompt_tokens_exact": .bool(result.areTokensExact), "max_new_tokens": .integer(result.maximumNewTokens),
+            "idempotency_key": .string(result.idempotencyKey), "seed": .integer(Int(result.seed)),
+        ]
+    }
+}

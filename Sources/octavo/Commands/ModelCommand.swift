@@ -1,0 +1,22 @@
+import ArgumentParser
+import OctavoCore
+
+struct ModelCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "model",
+        abstract: "Look into a model, and run its parts on JSON lines from stdin.",
+        subcommands: [
+            Inspect.self, Tokenize.self, Detokenize.self, Render.self, ComputeLogits.self, Generate.self,
+        ])
+}
+
+/// Options of the filters that need no weights.
+struct TextModelOptions: ParsableArguments {
+    @Argument(help: "The model: a .gguf file, a directory, tokenizer.json or tokenizer.model.")
+    var model: String
+
+    @Option(help: "A chat template that overrides the model's own.")
+    var chatTemplate: String?
+
+    func open() throws -> TextModel { try TextModel(path: model, templatePath: chatTemplate) }
+}

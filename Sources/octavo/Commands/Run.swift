@@ -1,0 +1,84 @@
+import ArgumentParser
+import Logging
+import OctavoCore
+import OctavoFiles
+import OctavoLlama
+import OctavoPostgres
+import OctavoQueue
+import OctavoWorker
+
+struct Run: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Answer prompt files on this machine: enqueue, work, export, in one command.",
+        discussion: """
+            Uses a private PostgreSQL, which it starts, unless OCTAVO_DATABASE_URL or PG* name another. Interrupted and
+            run again, it goes on where it was: the same files with the same settings are the same batch.
+
+            Examples:
+              octavo run prompts.jsonl --model models/SmolLM2-135M-Instruct.Q4_1.gguf -o results.jsonl
+              octavo run a.jsonl b.jsonl --model models/llama-3.1-8b --max-tokens 256 -o out.jsonl --errors failed.jsonl
+            """)
+
+    @Argument(help: "JSONL files; - is standard input.")
+    var files: [String]
+
+    @OptionGroup var model: ModelOptions
+    @OptionGroup var enqueuing: EnqueueArguments
+    @OptionGroup var engine: EngineOptions
+    @OptionGroup var worker: WorkerArguments
+    @OptionGroup var exporting: ExportArguments
+    @OptionGroup var database: DatabaseOptions
+
+    @Flag(help: "Print a JSON object with the counts on stdout; needs --output.")
+    var json = false
+
+    func validate() throws {
+        if json, exporting.output == nil {
+            throw ValidationError("--json needs --output, since both would go to stdout")
+        }
+    }
+
+    func run() async throws {
+        // Said before the work, not after it.
+        try exporting.options(batch: 0).checkFiles()
+        let target = try ModelTarget(path: model.path(), templatePath: model.templatePath, names: model.modelNames)
+        let counts = try await database.withQueue(migrates: true) { queue, configuration, logger in
+            let options = enqueuing.options(files: files, model: target.name, aliases: target.aliases)
+            let enqueued = try await SignalTrap.cancelling {
+                try await Enqueuing.run(options, queue: queue, encoder: target.encoder)
+            }
+            Console.note(Enqueuing.summary(enqueued))
+            guard let batch = enqueued.batchID else { throw CommandFailure(.internalError, "the batch has no id") }
+            try await resumeIfPaused(batch, queue: queue)
+            try await work(on: batch, queue: queue, configuration: configuration, logger: logger)
+            let export = try exporting.options(batch: batch)
+            return try await SignalTrap.cancelling { try await Exporting.run(export, queue: queue, json: json) }
+        }
+        try Exporting.checkComplete(counts)
+    }
+
+    private func resumeIfPaused(_ batch: Int64, queue: Queue) async throws {
+        let state = try await queue.batchSummary(batch).state
+        if state == .paused { try await queue.resume(batch) }
+        if state == .cancelled {
+            Console.note("batch \(batch) was cancelled; octavo delete \(batch) makes room to run it anew")
+        }
+    }
+
+    private func work(
+        on batch: Int64, queue: Queue, configuration: PostgresConfiguration, logger: Logger
+    ) async throws {
+        let summary = try await queue.batchSummary(batch)
+        guard summary.state == .active, summary.unfinished > 0 else { return }
+        let loaded = try LoadedModel(model, engine: engine)
+        Console.note("answering with \(loaded.names[0]) (\(loaded.fingerprint)) on \(loaded.runner.summary)")
+        var settings = try worker.configuration(for: loaded, drains: true)
+        settings.onlyBatch = batch
+        let progress = Task { await ProgressReporter.follow(batch, queue: queue) }
+        defer { progress.cancel() }
+        try await Working.run(
+            settings, model: loaded, database: configuration, grace: worker.graceDuration(), logger: logger)
+        progress.cancel()
+        await progress.value
+    }
+}

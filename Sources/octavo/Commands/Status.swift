@@ -1,0 +1,109 @@
+import ArgumentParser
+import OctavoCore
+import OctavoQueue
+
+struct Status: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show batches, their progress, and the workers.",
+        discussion: """
+            Examples:
+              octavo status
+              octavo status nightly --watch
+              octavo status 7 --json
+            """)
+
+    @Argument(help: "A batch's id or name (default: all).")
+    var batch: String?
+
+    @Flag(help: "Show it anew every two seconds, until interrupted.")
+    var watch = false
+
+    @Flag(help: "Print one JSON document; with --watch, one per line.")
+    var json = false
+
+    @OptionGroup var database: DatabaseOptions
+
+    func run() async throws {
+        try await SignalTrap.cancelling {
+            try await database.withQueue { queue, _, _ in
+                var id: Int64?
+                if let batch { id = try await queue.resolveBatch(batch) }
+                repeat {
+                    try await show(queue, batch: id)
+                    if watch { try await Task.sleep(for: .seconds(2)) }
+                } while watch
+            }
+        }
+    }
+
+    private func show(_ queue: Queue, batch: Int64?) async throws {
+        let batches = try await queue.status(batch: batch)
+        let workers = try await queue.workers()
+        if json { return Console.result(StatusReport.json(batches, workers)) }
+        if watch { Console.result("\u{1B}[2J\u{1B}[H") }
+        Console.result(StatusReport.text(batches, workers))
+    }
+}
+
+/// Status for people and for machines.
+enum StatusReport {
+    static func text(_ batches: [BatchStatus], _ workers: [WorkerStatus]) -> String {
+        var lines: [String] = []
+        if batches.isEmpty { lines.append("no batches; octavo enqueue FILE makes one") }
+        for status in batches {
+            let summary = status.summary
+            lines.append("batch \(summary.id) \(summary.state.name): \(ProgressReporter.line(status))")
+            lines.append(
+                "  \(Format.count(summary.done)) finished, \(Format.count(summary.failed)) failed, "
+                    + "\(Format.count(status.leased)) leased, \(Format.count(status.retrying)) to retry; "
+                    + "\(Format.count(Int(summary.promptTokens))) prompt tokens, "
+                    + "\(Format.count(Int(summary.completionTokens))) new tokens; model \(summary.model ?? "any")")
+            for kind in status.failureKinds {
+                lines.append("  failed (\(kind.kind)): \(Format.count(kind.count)), for instance \(kind.example)")
+            }
+        }
+        for worker in workers {
+            lines.append(
+                "worker \(worker.name): \(worker.models.first ?? "?"), \(worker.currentRequests) requests, "
+                    + "\(Format.decimal(worker.tokensPerSecond)) tokens/s, seen \(Format.duration(worker.secondsSinceSeen)) ago"
+            )
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    static func json(_ batches: [BatchStatus], _ workers: [WorkerStatus]) -> JSONValue {
+        ["batches": .array(batches.map(json)), "workers": .array(workers.map(json))]
+    }
+
+    private static func json(_ status: BatchStatus) -> JSONValue {
+        let summary = status.summary
+        let left = ProgressReporter.secondsLeft(status)
+        return [
+            "id": .integer(Int(summary.id)), "name": .string(summary.name), "state": .string(summary.state.name),
+            "model": summary.model.map(JSONValue.string) ?? .null, "source": .string(summary.source),
+            "priority": .integer(summary.priority), "total": .integer(summary.total),
+            "finished": .integer(summary.done), "failed": .integer(summary.failed), "leased": .integer(status.leased),
+            "retrying": .integer(status.retrying), "prompt_tokens": .integer(Int(summary.promptTokens)),
+            "completion_tokens": .integer(Int(summary.completionTokens)),
+            "requests_per_second": .double(status.requestsPerSecond),
+            "tokens_per_second": .double(status.tokensPerSecond),
+            "seconds_left": left.map(JSONValue.double) ?? .null, "created_at": .double(summary.createdAt),
+            "started_at": summary.startedAt.map(JSONValue.double) ?? .null,
+            "completed_at": summary.completedAt.map(JSONValue.double) ?? .null,
+            "failures": .array(
+                status.failureKinds.map { kind in
+                    let example = (try? JSONValue.parse(kind.example)) ?? .string(kind.example)
+                    return ["kind": .string(kind.kind), "count": .integer(kind.count), "example": example]
+                }),
+        ]
+    }
+
+    private static func json(_ worker: WorkerStatus) -> JSONValue {
+        [
+            "name": .string(worker.name), "host": .string(worker.host), "pid": .integer(worker.processID),
+            "models": .array(worker.models.map(JSONValue.string)), "fingerprint": .string(worker.fingerprint),
+            "started_at": .double(worker.startedAt), "seconds_since_seen": .double(worker.secondsSinceSeen),
+            "tokens_per_second": .double(worker.tokensPerSecond), "requests": .integer(worker.currentRequests),
+        ]
+    }
+}

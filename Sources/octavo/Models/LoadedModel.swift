@@ -1,0 +1,71 @@
+import Crypto
+import Foundation
+import OctavoCore
+import OctavoEngine
+import OctavoLlama
+import OctavoTokenizer
+import OctavoWeights
+
+/// A model with everything that answering takes: text side, weights, engine. The one place that names a concrete engine.
+struct LoadedModel {
+    /// Changes whenever a change of the arithmetic can change an answer.
+    private static let numericsVersion = "w8a8-1"
+
+    let checkpoint: Checkpoint
+    let text: TextModel
+    let encoder: PromptEncoder
+    let runner: LlamaRunner
+    let engine: LocalEngine
+    /// The names under which it is served.
+    let names: [String]
+    /// Identifies weights, tokenizer, template and numerics.
+    let fingerprint: String
+
+    /// Loads the model that `--model` names.
+    init(_ options: ModelOptions, engine: EngineOptions) throws {
+        try self.init(
+            path: options.path(), templatePath: options.templatePath, names: options.modelNames, engine: engine)
+    }
+
+    /// Loads a model.
+    ///
+    /// - Parameter names: names to serve it under, before its own.
+    init(path: String, templatePath: String?, names: [String], engine engineOptions: EngineOptions) throws {
+        let text = try TextModel(path: path, templatePath: templatePath)
+        let checkpoint = try Checkpoint.open(path)
+        let threads = ComputeThreads(count: try engineOptions.threadCount())
+        let layers = checkpoint.configuration.layerCount
+        let model = try LlamaModel(checkpoint, threads: threads) { done in
+            Console.progress("loading \(checkpoint.name): layer \(done) of \(layers)")
+        }
+        Console.clearProgress()
+        let configuration = try engineOptions.runnerConfiguration()
+        runner = LlamaRunner(
+            model, threads: threads, kernels: try engineOptions.selectedKernels(), configuration: configuration)
+        engine = LocalEngine(
+            runner: runner, tokens: text.tokenizer, endTokens: Self.endTokens(checkpoint, text.tokenizer),
+            configuration: try engineOptions.engineConfiguration())
+        encoder = text.encoder(contextLength: runner.contextLength)
+        self.names = names + [checkpoint.name, path].filter { !names.contains($0) }
+        fingerprint = try Self.fingerprint(checkpoint, text, precision: configuration.kvCachePrecision)
+        self.checkpoint = checkpoint
+        self.text = text
+    }
+
+    /// A GGUF names one end token of several, so those that its vocabulary has by convention are added.
+    private static func endTokens(_ checkpoint: Checkpoint, _ tokenizer: Tokenizer) -> Set<TokenID> {
+        let named = Set(checkpoint.endTokens)
+        return checkpoint.gguf != nil || named.isEmpty ? named.union(tokenizer.endTokens) : named
+    }
+
+    private static func fingerprint(
+        _ checkpoint: Checkpoint, _ text: TextModel, precision: KVCachePrecision
+    ) throws -> String {
+        var hash = SHA256()
+        hash.update(data: Data(try checkpoint.fingerprint().utf8))
+        hash.update(data: text.identity)
+        hash.update(data: Data("\(numericsVersion) kv-\(precision.rawValue)".utf8))
+        let digits = hash.finalize().prefix(8).map { String(format: "%02x", $0) }.joined()
+        return "octavo-\(numericsVersion)-\(digits)"
+    }
+}

@@ -1,0 +1,88 @@
+import Foundation
+import OctavoCore
+import OctavoTokenizer
+import OctavoWeights
+
+/// What `octavo model inspect` tells.
+struct ModelReport {
+    private let checkpoint: Checkpoint
+    private let textModel: TextModel
+    private let fingerprint: String
+
+    init(path: String) throws {
+        checkpoint = try Checkpoint.open(path)
+        textModel = try TextModel(path: path, templatePath: nil)
+        fingerprint = try checkpoint.fingerprint()
+    }
+
+    private var sizes: ModelConfiguration { checkpoint.configuration }
+
+    /// Weights of the linear layers, which are INT8 when loaded.
+    private var linearWeights: Int {
+        let queries = sizes.headCount * sizes.headDimension
+        let keys = sizes.keyValueHeadCount * sizes.headDimension
+        let attention = sizes.hiddenSize * (2 * queries + 2 * keys)
+        return sizes.layerCount * (attention + 3 * sizes.hiddenSize * sizes.intermediateSize)
+    }
+
+    private var embeddingWeights: Int {
+        sizes.vocabularySize * sizes.hiddenSize * (sizes.tiesEmbeddings ? 1 : 2)
+    }
+
+    /// Bytes of keys and values for one position, in f32.
+    private var cacheBytesPerPosition: Int {
+        sizes.layerCount * 2 * sizes.keyValueHeadCount * sizes.headDimension * 4
+    }
+
+    private var elementTypes: (linear: ElementType, embedding: ElementType)? {
+        guard let linear = try? checkpoint.matrix(.gate(0)),
+            let embedding = try? checkpoint.matrix(.tokenEmbedding)
+        else { return nil }
+        return (linear.elementType, embedding.elementType)
+    }
+
+    var json: JSONValue {
+        [
+            "name": .string(checkpoint.name), "architecture": "llama",
+            "parameters": .integer(linearWeights + embeddingWeights), "hidden_size": .integer(sizes.hiddenSize),
+            "intermediate_size": .integer(sizes.intermediateSize), "num_hidden_layers": .integer(sizes.layerCount),
+            "num_attention_heads": .integer(sizes.headCount), "num_key_value_heads": .integer(sizes.keyValueHeadCount),
+            "head_dim": .integer(sizes.headDimension), "vocab_size": .integer(sizes.vocabularySize),
+            "context_length": .integer(sizes.contextLength), "rope_theta": .double(sizes.ropeTheta),
+            "tie_word_embeddings": .bool(sizes.tiesEmbeddings),
+            "stored_type": elementTypes.map { .string($0.linear.description) } ?? .null,
+            "embedding_type": elementTypes.map { .string($0.embedding.description) } ?? .null,
+            "end_tokens": .array(checkpoint.endTokens.map { .integer(Int($0)) }),
+            "tokenizer_vocabulary": .integer(textModel.tokenizer.vocabularySize),
+            "has_chat_template": .bool(textModel.template != nil), "int8_bytes": .integer(linearWeights),
+            "kv_bytes_per_position": .integer(cacheBytesPerPosition), "fingerprint": .string(fingerprint),
+        ]
+    }
+
+    /// The report for a person, a line for each fact.
+    var text: String {
+        facts.map { $0.0.padding(toLength: 14, withPad: " ", startingAt: 0) + $0.1 }.joined(separator: "\n")
+    }
+
+    private var facts: [(String, String)] {
+        let kinds = elementTypes.map { "\($0.linear), embedding \($0.embedding)" } ?? "unknown"
+        return [
+            ("name", checkpoint.name),
+            ("architecture", "llama, \(Format.count(linearWeights + embeddingWeights)) parameters"),
+            ("layers", "\(sizes.layerCount) of width \(sizes.hiddenSize), feed-forward \(sizes.intermediateSize)"),
+            ("heads", "\(sizes.headCount) of \(sizes.headDimension), \(sizes.keyValueHeadCount) for keys and values"),
+            (
+                "context",
+                "\(Format.count(sizes.contextLength)) tokens, rope theta \(Format.decimal(sizes.ropeTheta, places: 0))"
+            ),
+            ("vocabulary", "\(Format.count(sizes.vocabularySize)) tokens, ends at \(checkpoint.endTokens)"),
+            ("stored as", kinds + (sizes.tiesEmbeddings ? " (tied to the head)" : "")),
+            ("chat template", textModel.template == nil ? "none" : "yes"),
+            (
+                "memory",
+                "\(Format.bytes(linearWeights)) of INT8 weights; \(Format.bytes(cacheBytesPerPosition)) of f32 cache a position"
+            ),
+            ("fingerprint", fingerprint),
+        ]
+    }
+}

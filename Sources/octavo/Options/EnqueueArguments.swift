@@ -1,0 +1,77 @@
+import ArgumentParser
+import OctavoCore
+import OctavoFiles
+
+/// How a file becomes a batch.
+struct EnqueueArguments: ParsableArguments {
+    @Option(help: "The batch's name (default: the first file's name).")
+    var name: String?
+
+    @Option(help: "0 is urgent; larger numbers wait for smaller ones.")
+    var priority = 2
+
+    @Option(help: "The batch's share beside others of the same priority.")
+    var weight = 1
+
+    @Option(help: "How often a failing request is tried.")
+    var maxAttempts = 4
+
+    @Option(help: "The seed from which requests without one derive theirs (default: from the file's contents).")
+    var seed: Int64?
+
+    @Option(help: "max_tokens of requests that name none.")
+    var maxTokens: Int?
+
+    @Option(help: "temperature of requests that name none.")
+    var temperature: Double?
+
+    @Option(help: "top_p of requests that name none.")
+    var topP: Double?
+
+    @Option(help: "top_k of requests that name none.")
+    var topK: Int?
+
+    @Option(help: "A stop string of requests that name none; may be repeated.")
+    var stop: [String] = []
+
+    @Flag(help: "Queue the good lines and leave out the others.")
+    var skipInvalid = false
+
+    func validate() throws {
+        guard (0...9).contains(priority) else { throw ValidationError("--priority must be between 0 and 9") }
+        guard (1...1000).contains(weight) else { throw ValidationError("--weight must be between 1 and 1000") }
+        guard (1...100).contains(maxAttempts) else { throw ValidationError("--max-attempts must be between 1 and 100") }
+        var probe = settings
+        probe["prompt"] = "?"
+        do {
+            _ = try RequestBody.parse(probe)
+        } catch {
+            throw ValidationError("--\((error.parameter ?? "").replacing("_", with: "-")): \(error.message)")
+        }
+    }
+
+    /// The sampling parameters as members of a request body.
+    var settings: JSONObject {
+        var settings = JSONObject()
+        settings["max_tokens"] = maxTokens.map(JSONValue.integer)
+        settings["temperature"] = temperature.map(JSONValue.double)
+        settings["top_p"] = topP.map(JSONValue.double)
+        settings["top_k"] = topK.map(JSONValue.integer)
+        if !stop.isEmpty { settings["stop"] = .array(stop.map(JSONValue.string)) }
+        return settings
+    }
+
+    func options(files: [String], model: String?, aliases: [String] = []) -> EnqueueOptions {
+        var options = EnqueueOptions(files: files)
+        options.name = name
+        options.model = model
+        options.modelAliases = aliases
+        options.settings = settings
+        options.seed = seed
+        options.priority = priority
+        options.weight = weight
+        options.maximumAttempts = maxAttempts
+        options.skipsInvalid = skipInvalid
+        return options
+    }
+}

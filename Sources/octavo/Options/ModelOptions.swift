@@ -1,0 +1,125 @@
+public import ArgumentParser
+import Foundation
+import OctavoEngine
+public import OctavoLlama
+
+/// Which model.
+struct ModelOptions: ParsableArguments {
+    @Option(name: [.short, .long], help: "The model: a .gguf file or a directory with safetensors (OCTAVO_MODEL).")
+    var model: String?
+
+    @Option(
+        help:
+            "A name to serve the model under, for batches that ask for it; may be repeated (default: the file's name).")
+    var modelName: [String] = []
+
+    @Option(help: "A chat template that overrides the model's own.")
+    var chatTemplate: String?
+
+    var templatePath: String? { chatTemplate }
+    var modelNames: [String] { modelName }
+
+    /// The path of the model.
+    func path() throws -> String {
+        guard let path = model ?? Environment.string("OCTAVO_MODEL") else {
+            throw ValidationError(
+                "Missing model: give --model PATH or set OCTAVO_MODEL. scripts/fetch-model prints the path of a small one."
+            )
+        }
+        return path
+    }
+}
+
+extension KVCachePrecision: ExpressibleByArgument {}
+
+/// How the engine uses the machine.
+struct EngineOptions: ParsableArguments {
+    @Option(help: "Compute threads (OCTAVO_THREADS; default: all CPUs granted to the process).")
+    var threads: Int?
+
+    @Option(help: "The most completions decoded together (OCTAVO_MAX_BATCH; default: 32).")
+    var maxBatch: Int?
+
+    @Option(help: "Memory for keys and values (OCTAVO_KV_MEMORY; default: 4GiB, or half of what the machine has).")
+    var kvMemory: ByteCount?
+
+    @Option(
+        help:
+            "How keys and values are stored: f32, or f16 in half the memory with slightly other results (OCTAVO_KV_CACHE; default: f32)."
+    )
+    var kvCache: KVCachePrecision?
+
+    @Option(
+        help:
+            "Kernels: \(Kernels.available.map(\.name).joined(separator: ", ")) here; all give the same bits (OCTAVO_KERNELS; default: the fastest)."
+    )
+    var kernels: String?
+
+    @Option(help: "A crash loses at most this many tokens of each completion (OCTAVO_CHECKPOINT_TOKENS; default: 32).")
+    var checkpointTokens: Int?
+
+    @Option(help: "A crash loses at most what was generated in this time (OCTAVO_CHECKPOINT_INTERVAL; default: 10s).")
+    var checkpointInterval: Seconds?
+
+    func validate() throws {
+        if let batch = try batchSize(), !(1...4096).contains(batch) {
+            throw ValidationError("--max-batch must be between 1 and 4096")
+        }
+        if let tokens = try tokensAtRisk(), tokens < 1 {
+            throw ValidationError("--checkpoint-tokens must be at least 1")
+        }
+        _ = try threadCount()
+        _ = try runnerConfiguration()
+        _ = try selectedKernels()
+    }
+
+    private func batchSize() throws -> Int? { try maxBatch ?? Environment.value("OCTAVO_MAX_BATCH") }
+    private func tokensAtRisk() throws -> Int? { try checkpointTokens ?? Environment.value("OCTAVO_CHECKPOINT_TOKENS") }
+
+    func threadCount() throws -> Int {
+        let count = try threads ?? Environment.value("OCTAVO_THREADS") ?? ComputeThreads.availableProcessors
+        guard (1...1024).contains(count) else { throw ValidationError("--threads must be between 1 and 1024") }
+        return count
+    }
+
+    func selectedKernels() throws -> Kernels {
+        guard let name = kernels ?? Environment.string("OCTAVO_KERNELS") else { return .best }
+        guard let kernels = Kernels.named(name) else {
+            let names = Kernels.available.map(\.name).joined(separator: ", ")
+            throw ValidationError("This CPU cannot run the kernels \"\(name)\"; it can run \(names).")
+        }
+        return kernels
+    }
+
+    func runnerConfiguration() throws -> LlamaRunner.Configuration {
+        var configuration = LlamaRunner.Configuration()
+        let machine = Int(clamping: ProcessInfo.processInfo.physicalMemory)
+        if let memory = try kvMemory ?? Environment.value("OCTAVO_KV_MEMORY") {
+            guard memory.bytes <= machine else {
+                throw ValidationError(
+                    "--kv-memory is \(Format.bytes(memory.bytes)), but this machine has \(Format.bytes(machine)).")
+            }
+            configuration.kvCacheBytes = memory.bytes
+        } else {
+            configuration.kvCacheBytes = min(configuration.kvCacheBytes, machine / 2)
+        }
+        if let precision = try kvCache ?? Environment.value("OCTAVO_KV_CACHE") {
+            configuration.kvCachePrecision = precision
+        }
+        if let batch = try batchSize() {
+            configuration.maximumStepLogits = max(configuration.maximumStepLogits, batch)
+            configuration.maximumStepTokens = max(configuration.maximumStepTokens, batch)
+        }
+        return configuration
+    }
+
+    func engineConfiguration() throws -> LocalEngine.Configuration {
+        var configuration = LocalEngine.Configuration()
+        if let batch = try batchSize() { configuration.maximumBatch = batch }
+        if let tokens = try tokensAtRisk() { configuration.checkpointTokens = tokens }
+        if let interval = try checkpointInterval ?? Environment.value("OCTAVO_CHECKPOINT_INTERVAL") {
+            configuration.checkpointInterval = interval.duration
+        }
+        return configuration
+    }
+}

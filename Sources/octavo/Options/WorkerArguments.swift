@@ -1,0 +1,71 @@
+import ArgumentParser
+import Foundation
+import OctavoCore
+import OctavoEngine
+import OctavoWorker
+import Synchronization
+
+/// How a worker holds its leases.
+struct WorkerArguments: ParsableArguments {
+    @Option(help: "The most requests claimed together (OCTAVO_LEASE_SIZE; default: four batches).")
+    var leaseSize: Int?
+
+    @Option(
+        help:
+            "A worker that is silent for this long loses its requests to others (OCTAVO_LEASE_DURATION; default: 60s).")
+    var leaseDuration: Seconds?
+
+    @Option(help: "How long an orderly stop may take (OCTAVO_GRACE; default: 30s).")
+    var grace: Seconds?
+
+    @Option(help: "Append a line of JSON for every step of the engine to this file.")
+    var trace: String?
+
+    func graceDuration() throws -> Duration {
+        try (grace ?? Environment.value("OCTAVO_GRACE"))?.duration ?? .seconds(30)
+    }
+
+    /// The worker's configuration for a model.
+    func configuration(for model: LoadedModel, drains: Bool) throws -> WorkerConfiguration {
+        var configuration = WorkerConfiguration(modelNames: model.names, fingerprint: model.fingerprint)
+        configuration.drains = drains
+        configuration.leaseSize =
+            try leaseSize ?? Environment.value("OCTAVO_LEASE_SIZE") ?? 4 * model.engine.capacity.maximumBatch
+        if let duration = try leaseDuration ?? Environment.value("OCTAVO_LEASE_DURATION") {
+            configuration.leaseDuration = duration.duration
+        }
+        guard configuration.leaseSize > 0 else { throw ValidationError("--lease-size must be at least 1") }
+        guard configuration.leaseDuration >= .seconds(1) else {
+            throw ValidationError("--lease-duration must be at least 1s")
+        }
+        if let trace {
+            let file = try StepTrace(path: trace)
+            configuration.onStep = { file.write($0) }
+        }
+        return configuration
+    }
+}
+
+/// A file of what each step computed, one JSON object a line, complete up to the moment a process is killed.
+final class StepTrace: Sendable {
+    private let descriptor: Int32
+
+    init(path: String) throws {
+        descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o666)
+        guard descriptor >= 0 else {
+            throw CommandFailure(.cannotWrite, "\(path): cannot be written: \(String(cString: strerror(errno)))")
+        }
+    }
+
+    deinit { close(descriptor) }
+
+    func write(_ step: StepStatistics) {
+        let object: JSONValue = [
+            "pid": .integer(Int(getpid())), "prefill_tokens": .integer(step.prefillTokens),
+            "sampled_tokens": .integer(step.sampledTokens), "active_rows": .integer(step.activeRows),
+            "seconds": .double(step.duration / .seconds(1)),
+        ]
+        let line = Array((object.jsonText + "\n").utf8)
+        _ = line.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
+    }
+}

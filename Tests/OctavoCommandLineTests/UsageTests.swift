@@ -1,0 +1,55 @@
+import OctavoTestSupport
+import Testing
+
+extension CommandLineTests {
+    @Suite struct UsageTests {
+        static let commands = [
+            "run", "enqueue", "worker", "status", "export", "cancel", "pause", "resume", "retry", "delete",
+            "database start", "database stop", "database status", "database url", "database migrate", "model inspect",
+            "model tokenize", "model detokenize", "model render", "model logits", "model generate",
+        ]
+
+        @Test func `the help of every command shows an example`() async throws {
+            try await Workbench.withoutDatabase { bench in
+                for command in Self.commands {
+                    let help = try await bench.octavo(command.split(separator: " ").map(String.init) + ["--help"])
+                    #expect(help.status == 0, "\(command)")
+                    #expect(help.standardOutput.contains("Example"), "\(command)")
+                    #expect(help.standardOutput.contains("octavo \(command)"), "\(command)")
+                    #expect(help.standardError.isEmpty)
+                }
+                let help = try await bench.octavo("help")
+                #expect(help.standardOutput.contains("Exit status"))
+                #expect(try await bench.octavo("--version").standardOutput == "0.1.0\n")
+            }
+        }
+
+        @Test(arguments: [
+            "run", "frobnicate", "status --frobnicate", "enqueue x --priority 77", "enqueue x --max-tokens zero",
+            "enqueue x --max-tokens -1", "enqueue x --temperature -1", "run x --max-batch 0", "run x --threads 0",
+            "run x --json", "run x --model y --kernels none", "export 1 --follow", "export", "export 1 --format csv",
+            "worker", "worker --model x --kv-memory much", "database frobnicate", "model inspect",
+            "status --log-level loud",
+        ])
+        func `wrong usage ends with status 64 and a hint`(command: String) async throws {
+            try await Workbench.withoutDatabase { bench in
+                let outcome = try await bench.octavo(command.split(separator: " ").map(String.init))
+                #expect(outcome.status == 64, "\(outcome.standardError)")
+                #expect(outcome.standardError.hasPrefix("Error: "))
+                #expect(outcome.standardError.contains("--help"))
+                #expect(outcome.standardOutput.isEmpty)
+                #expect(!bench.exists("home"), "no database was made for it")
+            }
+        }
+
+        @Test func `a variable that cannot be read is named`() async throws {
+            try await Workbench.withoutDatabase { bench in
+                var bench = bench
+                bench.environment["OCTAVO_THREADS"] = "many"
+                let outcome = try await bench.octavo("run", "x", "--model", TestModels.tiny)
+                #expect(outcome.status == 64)
+                #expect(outcome.standardError.contains("OCTAVO_THREADS is \"many\""))
+            }
+        }
+    }
+}
