@@ -52,8 +52,13 @@ struct Export: AsyncParsableCommand {
 /// Running an `Exporter` with progress.
 enum Exporting {
     static func run(_ options: ExportOptions, queue: Queue, json: Bool) async throws -> ExportCounts {
+        let total = try await queue.batchSummary(options.batch).total
+        let rate = RateMeter()
         let result = try await Exporter(options, queue: queue) { counts in
-            Console.progress("exporting: \(Format.count(counts.total)) requests")
+            let left = rate.secondsLeft(done: Double(counts.total), of: Double(total), phase: "exporting")
+            Console.progress(
+                "exporting: \(Format.count(counts.total)) of \(Format.count(total)) requests"
+                    + (left.map { ", \(Format.duration($0)) left" } ?? ""))
         }.run()
         Console.clearProgress()
         var places: [String] = []

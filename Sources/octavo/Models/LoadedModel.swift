@@ -35,8 +35,12 @@ struct LoadedModel {
         let checkpoint = try Checkpoint.open(path)
         let threads = ComputeThreads(count: try engineOptions.threadCount())
         let layers = checkpoint.configuration.layerCount
+        let rate = RateMeter()
         let model = try LlamaModel(checkpoint, threads: threads) { done in
-            Console.progress("loading \(checkpoint.name): layer \(done) of \(layers)")
+            let left = rate.secondsLeft(done: Double(done), of: Double(layers), phase: "loading")
+            Console.progress(
+                "loading \(checkpoint.name): layer \(done) of \(layers)"
+                    + (left.map { ", \(Format.duration($0)) left" } ?? ""))
         }
         Console.clearProgress()
         let configuration = try engineOptions.runnerConfiguration()
