@@ -18,7 +18,7 @@ struct EngineBenchmark {
 
     /// Tokens that look random but are the same in every run.
     private func tokens(_ count: Int, seed: Int) -> [TokenID] {
-        (0..<count).map { TokenID((($0 + 1) * 7919 + seed * 104_729) % (runner.vocabularySize - 1000) + 500) }
+        (0..<count).map { TokenID((($0 + 1) * 7919 + seed * 104_729) % runner.vocabularySize) }
     }
 
     /// One prompt of `length` tokens at a time.

@@ -33,6 +33,13 @@ struct LoadedModel {
     init(path: String, templatePath: String?, names: [String], engine engineOptions: EngineOptions) throws {
         let text = try TextModel(path: path, templatePath: templatePath)
         let checkpoint = try Checkpoint.open(path)
+        let (tokens, rows) = (text.tokenizer.vocabularySize, checkpoint.configuration.vocabularySize)
+        guard tokens <= rows else {
+            throw CommandFailure(
+                .badData,
+                "\(path): the tokenizer has \(Format.count(tokens)) tokens, but the weights have \(Format.count(rows)): they "
+                    + "belong to different models. Fetch both from the same place.")
+        }
         let threads = ComputeThreads(count: try engineOptions.threadCount())
         let layers = checkpoint.configuration.layerCount
         let rate = RateMeter()

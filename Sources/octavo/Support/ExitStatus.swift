@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import OctavoCore
+import OctavoEngine
 import OctavoFiles
 import OctavoPostgres
 import OctavoQueue
@@ -30,7 +31,7 @@ enum ExitStatus: Int32 {
                 FileManager.default.fileExists(atPath: error.path) ? .badData : .inputNotFound
             case let error as QueueError: Self(error)
             case is ExportError: .incomplete
-            case is PostgresError: .unavailable
+            case is PostgresError, is EngineError: .unavailable
             default: .internalError
             }
     }
