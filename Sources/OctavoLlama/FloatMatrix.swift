@@ -1,8 +1,8 @@
 package import OctavoWeights
 
-/// A float matrix as the checkpoint has it: the embedding, or the output head.
+/// A float matrix: the embedding, the output head, or a linear layer that is not quantized.
 ///
-/// f16 and bf16 stay as they are; f32 and block-quantized types are kept as f32.
+/// f16 and bf16 stay as the checkpoint has them; f32 and block-quantized types are kept as f32.
 package final class FloatMatrix: Sendable {
     /// How elements are stored.
     package enum Precision: Sendable {
@@ -27,28 +27,50 @@ package final class FloatMatrix: Sendable {
         storage = AlignedBuffer(count: rows * depth * precision.byteCount)
     }
 
-    /// Copies a matrix out of a checkpoint, on all threads.
-    package convenience init(_ matrix: WeightMatrix, threads: ComputeThreads) {
+    /// Copies matrices of equal column counts, one above the other, on all threads.
+    ///
+    /// With more than one, each begins at a whole panel, as in `QuantizedMatrix`.
+    package convenience init(stacking matrices: [any WeightRows], kernels: Kernels = .best, threads: ComputeThreads) {
         let precision: Precision =
-            switch matrix.elementType {
+            switch matrices[0].elementType {
             case .f16: .f16
             case .bf16: .bf16
             default: .f32
             }
-        self.init(rows: matrix.rows, columns: matrix.columns, precision: precision)
+        var firstRows: [Int] = []
+        var rows = 0
+        for matrix in matrices {
+            precondition(matrix.columns == matrices[0].columns, "stacked matrices must have the same input")
+            firstRows.append(rows)
+            rows += matrices.count == 1 ? matrix.rows : Kernels.padded(matrix.rows)
+        }
+        self.init(rows: rows, columns: matrices[0].columns, precision: precision)
+        for (matrix, firstRow) in zip(matrices, firstRows) {
+            copy(matrix, to: firstRow, kernels: kernels, threads: threads)
+        }
+    }
+
+    private func copy(_ matrix: any WeightRows, to firstRow: Int, kernels: Kernels, threads: ComputeThreads) {
         threads.run { [self] index in
+            let values = AlignedBuffer<Float>(count: depth)
             for row in threads.share(matrix.rows, index: index) {
-                let target = address(ofRow: row)
-                if precision == .f32 {
-                    let floats = target.bindMemory(to: Float.self, capacity: depth)
-                    matrix.read(
-                        rows: row..<row + 1, into: UnsafeMutableBufferPointer(start: floats, count: matrix.columns))
-                } else {
-                    let bits = target.bindMemory(to: UInt16.self, capacity: depth)
-                    matrix.readBits(
-                        rows: row..<row + 1, into: UnsafeMutableBufferPointer(start: bits, count: matrix.columns))
-                }
+                matrix.read(
+                    rows: row..<row + 1, into: UnsafeMutableBufferPointer(start: values.base, count: matrix.columns))
+                store(values.base, row: firstRow + row, kernels: kernels)
             }
+        }
+    }
+
+    /// Stores a padded row, rounded to the precision.
+    private func store(_ values: UnsafePointer<Float>, row: Int, kernels: Kernels) {
+        let target = address(ofRow: row)
+        switch precision {
+        case .f32: target.copyMemory(from: values, byteCount: depth * 4)
+        case .f16: kernels.convert(values, count: depth, toF16: target.bindMemory(to: UInt16.self, capacity: depth))
+        case .bf16:
+            // Exact: only what a file stores as bf16 is kept as bf16.
+            let bits = target.bindMemory(to: UInt16.self, capacity: depth)
+            for column in 0..<depth { bits[column] = UInt16(truncatingIfNeeded: values[column].bitPattern >> 16) }
         }
     }
 

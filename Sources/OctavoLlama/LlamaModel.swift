@@ -7,15 +7,15 @@ public final class LlamaModel: Sendable {
         /// `[hiddenSize]`, padded.
         var attentionNorm: AlignedBuffer<Float>
         /// Query, key and value projections, stacked: `[queries + keys + values, hiddenSize]`.
-        var queryKeyValue: QuantizedMatrix
+        var queryKeyValue: LinearLayer
         /// `[hiddenSize, queries]`.
-        var attentionOutput: QuantizedMatrix
+        var attentionOutput: LinearLayer
         /// `[hiddenSize]`, padded.
         var feedForwardNorm: AlignedBuffer<Float>
         /// Gate and up projections, stacked: `[2 * intermediateSize, hiddenSize]`.
-        var gateUp: QuantizedMatrix
+        var gateUp: LinearLayer
         /// `[hiddenSize, intermediateSize]`.
-        var down: QuantizedMatrix
+        var down: LinearLayer
     }
 
     /// The sizes.
@@ -25,26 +25,36 @@ public final class LlamaModel: Sendable {
     let outputNorm: AlignedBuffer<Float>
     let head: FloatMatrix
     let inverseFrequencies: [Float]
+    /// What was done to the weights: `plain` where a checkpoint's INT8 weights were used as they are.
+    public let scheme: QuantizationScheme
+    /// Whether the linear layers are not quantized.
+    var isFloat: Bool { scheme == .float }
 
-    /// Reads, quantizes and packs a checkpoint's weights, on all threads.
+    /// Reads, quantizes and packs a model's weights, on all threads.
     ///
+    /// - Parameter scheme: how; INT8 weights of a checkpoint are used as they are, but for `float`.
     /// - Parameter progress: called after each layer with the layers done so far.
     /// - Throws: `WeightsError` for a missing tensor or one of a wrong shape.
     public init(
-        _ checkpoint: Checkpoint, threads: ComputeThreads, progress: (_ layersDone: Int) -> Void = { _ in }
+        _ stored: any ModelWeights, scheme: QuantizationScheme = .plain, threads: ComputeThreads,
+        progress: (_ layersDone: Int) -> Void = { _ in }
     ) throws(WeightsError) {
-        configuration = checkpoint.configuration
+        let keepsInt8 = try stored.holdsInt8()
+        let scheme = scheme == .rotated && keepsInt8 ? .plain : scheme
+        let weights = scheme.prepare(stored, threads: threads)
+        self.scheme = scheme
+        configuration = weights.configuration
         var layers: [Layer] = []
         for index in 0..<configuration.layerCount {
-            layers.append(try Self.layer(index, of: checkpoint, threads: threads))
+            layers.append(try Layer(index, of: weights, isFloat: scheme == .float, threads: threads))
             progress(index + 1)
         }
         self.layers = layers
-        embedding = FloatMatrix(try checkpoint.matrix(.tokenEmbedding), threads: threads)
+        embedding = FloatMatrix(stacking: [try weights.matrix(.tokenEmbedding)], threads: threads)
         head =
             configuration.tiesEmbeddings
-            ? embedding : FloatMatrix(try checkpoint.matrix(.outputHead), threads: threads)
-        outputNorm = Self.padded(try checkpoint.vector(.outputNorm))
+            ? embedding : FloatMatrix(stacking: [try weights.matrix(.outputHead)], threads: threads)
+        outputNorm = Layer.padded(try weights.vector(.outputNorm))
         inverseFrequencies = RotaryEmbedding.inverseFrequencies(configuration)
     }
 
@@ -56,36 +66,44 @@ public final class LlamaModel: Sendable {
         return configuration.layerCount
             * (attention + 3 * configuration.hiddenSize * configuration.intermediateSize)
     }
+}
 
-    private static func layer(
-        _ index: Int, of checkpoint: Checkpoint, threads: ComputeThreads
-    ) throws(WeightsError) -> Layer {
-        var matrices: [TensorRole: WeightMatrix] = [:]
-        let roles: [TensorRole] = [
-            .query(index), .key(index), .value(index), .attentionOutput(index), .gate(index), .up(index), .down(index),
-        ]
-        for role in roles { matrices[role] = try checkpoint.matrix(role) }
-        func pack(_ roles: TensorRole...) throws(WeightsError) -> QuantizedMatrix {
-            let packed = QuantizedMatrix(stacking: roles.compactMap { matrices[$0] }, threads: threads)
+extension LlamaModel.Layer {
+    /// Reads block `index`; its linear layers become INT8 unless `isFloat`.
+    init(_ index: Int, of weights: any ModelWeights, isFloat: Bool, threads: ComputeThreads) throws(WeightsError) {
+        func linear(_ roles: TensorRole...) throws(WeightsError) -> LinearLayer {
+            var matrices: [any WeightRows] = []
+            for role in roles { matrices.append(try weights.matrix(role)) }
+            if isFloat { return .float(FloatMatrix(stacking: matrices, threads: threads)) }
+            let packed = QuantizedMatrix(stacking: matrices, threads: threads)
             guard packed.isFinite else {
                 throw WeightsError(
-                    path: checkpoint.path, tensor: roles.map(\.huggingFaceName).joined(separator: " or "), key: nil,
+                    path: weights.path, tensor: roles.map(\.huggingFaceName).joined(separator: " or "), key: nil,
                     offset: nil, reason: "holds weights that are not finite numbers: the file is damaged")
             }
-            return packed
+            return .int8(packed)
         }
-        return Layer(
-            attentionNorm: padded(try checkpoint.vector(.attentionNorm(index))),
-            queryKeyValue: try pack(.query(index), .key(index), .value(index)),
-            attentionOutput: try pack(.attentionOutput(index)),
-            feedForwardNorm: padded(try checkpoint.vector(.feedForwardNorm(index))),
-            gateUp: try pack(.gate(index), .up(index)),
-            down: try pack(.down(index)))
+        self.init(
+            attentionNorm: Self.padded(try weights.vector(.attentionNorm(index))),
+            queryKeyValue: try linear(.query(index), .key(index), .value(index)),
+            attentionOutput: try linear(.attentionOutput(index)),
+            feedForwardNorm: Self.padded(try weights.vector(.feedForwardNorm(index))),
+            gateUp: try linear(.gate(index), .up(index)),
+            down: try linear(.down(index)))
     }
 
-    private static func padded(_ vector: [Float]) -> AlignedBuffer<Float> {
+    /// A vector with its padding.
+    static func padded(_ vector: [Float]) -> AlignedBuffer<Float> {
         let buffer = AlignedBuffer<Float>(count: Kernels.padded(vector.count))
         buffer.base.update(from: vector, count: vector.count)
         return buffer
     }
+}
+
+/// The weights of a linear layer, or of several that share an input.
+enum LinearLayer: Sendable {
+    /// W8A8.
+    case int8(QuantizedMatrix)
+    /// Not quantized, nor are its activations.
+    case float(FloatMatrix)
 }

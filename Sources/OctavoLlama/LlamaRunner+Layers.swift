@@ -27,46 +27,39 @@ extension LlamaRunner {
     /// x = x + attention(norm(x)).
     func attend(_ layer: Int, _ tokens: [StepToken]) {
         let weights = model.layers[layer]
-        let sizes = model.configuration
-        normalizeAndQuantize(tokens.count, weight: weights.attentionNorm)
+        let normalized = normalizedRows(tokens.count)
+        normalize(normalized, weight: weights.attentionNorm, for: weights.queryKeyValue)
+        observe?(.attention(layer), normalized)
         multiply(
-            sizes.hiddenSize, rows: tokens.count, by: weights.queryKeyValue, into: memory.queryKeyValue,
-            stride: memory.queryKeyValueStride)
+            normalized, by: weights.queryKeyValue, into: memory.queryKeyValue.base, stride: memory.queryKeyValueStride)
         rotateAndStore(layer, tokens)
         attendHeads(layer, tokens)
-        let attentionSize = sizes.headCount * sizes.headDimension
-        threads.run { [self] index in
-            for row in threads.share(tokens.count, index: index) {
-                kernels.quantize(
-                    memory.attention.base + row * memory.attentionStride, count: attentionSize,
-                    into: memory.activations(attentionSize), row: row)
-            }
-        }
-        multiply(
-            attentionSize, rows: tokens.count, by: weights.attentionOutput, into: memory.residual,
-            stride: memory.hidden, accumulates: true)
+        let mixed = FloatRows(
+            base: memory.attention.base, count: tokens.count,
+            width: model.configuration.headCount * model.configuration.headDimension, stride: memory.attentionStride)
+        prepare(mixed, for: weights.attentionOutput) { _, _ in }
+        observe?(.attentionOutput(layer), mixed)
+        multiplyAndAdd(mixed, by: weights.attentionOutput)
     }
 
     /// x = x + down(silu(gate(norm(x))) * up(norm(x))).
     func feedForward(_ layer: Int, _ tokens: [StepToken]) {
         let weights = model.layers[layer]
-        let sizes = model.configuration
-        normalizeAndQuantize(tokens.count, weight: weights.feedForwardNorm)
-        multiply(
-            sizes.hiddenSize, rows: tokens.count, by: weights.gateUp, into: memory.gateUp,
-            stride: 2 * memory.intermediate)
-        threads.run { [self] index in
-            for row in threads.share(tokens.count, index: index) {
-                let gate = memory.gateUp.base + row * 2 * memory.intermediate
-                kernels.siluMultiply(
-                    gate: gate, up: gate + memory.intermediate, count: memory.intermediate, into: gate)
-                kernels.quantize(
-                    gate, count: sizes.intermediateSize, into: memory.activations(sizes.intermediateSize), row: row)
-            }
+        let normalized = normalizedRows(tokens.count)
+        normalize(normalized, weight: weights.feedForwardNorm, for: weights.gateUp)
+        observe?(.feedForward(layer), normalized)
+        multiply(normalized, by: weights.gateUp, into: memory.gateUp.base, stride: 2 * memory.intermediate)
+        let gated = FloatRows(
+            base: memory.gated.base, count: tokens.count, width: model.configuration.intermediateSize,
+            stride: memory.gatedStride)
+        prepare(gated, for: weights.down) { [self] row, output in
+            let gate = memory.gateUp.base + row * 2 * memory.intermediate
+            kernels.siluMultiply(
+                gate: gate, up: gate + memory.intermediate, count: memory.intermediate, into: output)
         }
-        multiply(
-            sizes.intermediateSize, rows: tokens.count, by: weights.down, into: memory.residual,
-            stride: memory.hidden, accumulates: true)
+        observe?(.down(layer), gated)
+        multiplyAndAdd(gated, by: weights.down)
+        observe?(.block(layer), residualRows(tokens.count))
     }
 
     /// The logits of some tokens, in order; returns how many.
@@ -94,30 +87,70 @@ extension LlamaRunner {
 // MARK: - Phases
 
 extension LlamaRunner {
-    private func normalizeAndQuantize(_ count: Int, weight: AlignedBuffer<Float>) {
-        let sizes = model.configuration
+    private func normalize(_ rows: FloatRows, weight: AlignedBuffer<Float>, for layer: LinearLayer) {
+        prepare(rows, for: layer) { [self] row, output in
+            kernels.normalize(
+                memory.residual.base + row * memory.hidden, weight: weight.base,
+                epsilon: model.configuration.rmsNormEpsilon, count: rows.width, into: output)
+        }
+    }
+
+    /// Computes each row of a linear layer's input and, if the layer is INT8, quantizes it while it is in the cache.
+    private func prepare(
+        _ rows: FloatRows, for layer: LinearLayer,
+        _ compute: @Sendable (_ row: Int, _ output: UnsafeMutablePointer<Float>) -> Void
+    ) {
         threads.run { [self] index in
-            for row in threads.share(count, index: index) {
-                let normalized = memory.normalized.base + row * memory.hidden
-                kernels.normalize(
-                    memory.residual.base + row * memory.hidden, weight: weight.base, epsilon: sizes.rmsNormEpsilon,
-                    count: sizes.hiddenSize, into: normalized)
-                kernels.quantize(
-                    normalized, count: sizes.hiddenSize, into: memory.activations(sizes.hiddenSize), row: row)
+            for row in threads.share(rows.count, index: index) {
+                compute(row, rows[row])
+                if case .int8 = layer {
+                    kernels.quantize(rows[row], count: rows.width, into: memory.activations(rows.width), row: row)
+                }
             }
         }
     }
 
+    /// Multiplies rows that are prepared.
     private func multiply(
-        _ features: Int, rows: Int, by matrix: QuantizedMatrix, into output: AlignedBuffer<Float>, stride: Int,
+        _ rows: FloatRows, by layer: LinearLayer, into output: UnsafeMutablePointer<Float>, stride: Int,
         accumulates: Bool = false
     ) {
+        let output = FloatRows(base: output, count: rows.count, width: stride, stride: stride)
         threads.run { [self] index in
-            kernels.multiply(
-                memory.activations(features), rows: rows, by: matrix,
-                panels: threads.share(matrix.panelCount, index: index), into: output.base, stride: stride,
-                accumulates: accumulates)
+            switch layer {
+            case .int8(let matrix):
+                kernels.multiply(
+                    memory.activations(rows.width), rows: rows.count, by: matrix,
+                    panels: threads.share(matrix.panelCount, index: index), into: output.base, stride: stride,
+                    accumulates: accumulates)
+            case .float(let matrix):
+                precondition(rows.stride == matrix.depth && !accumulates)
+                kernels.multiply(
+                    rows.base, rows: rows.count, by: matrix,
+                    columns: threads.share(matrix.rows, index: index, unit: Kernels.panel), into: output.base,
+                    stride: stride)
+            }
         }
+    }
+
+    /// Adds the product to the residual stream.
+    private func multiplyAndAdd(_ rows: FloatRows, by layer: LinearLayer) {
+        switch layer {
+        case .int8: multiply(rows, by: layer, into: memory.residual.base, stride: memory.hidden, accumulates: true)
+        case .float:
+            multiply(rows, by: layer, into: memory.normalized.base, stride: memory.hidden)
+            for index in 0..<rows.count * memory.hidden { memory.residual.base[index] += memory.normalized.base[index] }
+        }
+    }
+
+    private func normalizedRows(_ count: Int) -> FloatRows {
+        FloatRows(
+            base: memory.normalized.base, count: count, width: model.configuration.hiddenSize, stride: memory.hidden)
+    }
+
+    private func residualRows(_ count: Int) -> FloatRows {
+        FloatRows(
+            base: memory.residual.base, count: count, width: model.configuration.hiddenSize, stride: memory.hidden)
     }
 
     /// Rotates queries and keys, and stores keys and values in the cache.

@@ -48,6 +48,8 @@ public final class LlamaRunner: ModelRunner, @unchecked Sendable {
     public let threads: ComputeThreads
     let cache: KVCache
     let memory: StepMemory
+    /// Called with the values at each place inside the blocks, as they are computed.
+    package var observe: ((_ site: LayerSite, _ rows: FloatRows) -> Void)?
 
     /// A runner of `model` with its own cache.
     public init(
@@ -68,7 +70,8 @@ public final class LlamaRunner: ModelRunner, @unchecked Sendable {
             byteCount: configuration.kvCacheBytes)
         memory = StepMemory(
             sizes, tokens: configuration.maximumStepTokens, logits: configuration.maximumStepLogits,
-            threads: threads.count, scoreLength: min(sizes.contextLength, cache.blockCount * configuration.blockLength))
+            threads: threads.count, isFloat: model.isFloat,
+            scoreLength: min(sizes.contextLength, cache.blockCount * configuration.blockLength))
     }
 
     /// Reserves room for a sequence of at most `contextLength` positions.

@@ -23,7 +23,7 @@ package final class QuantizedMatrix: Sendable {
     }
 
     /// Quantizes and packs matrices of equal column counts, one above the other, on all threads.
-    package convenience init(stacking matrices: [WeightMatrix], threads: ComputeThreads) {
+    package convenience init(stacking matrices: [any WeightRows], threads: ComputeThreads) {
         let columns = matrices[0].columns
         var firstChannels: [Int] = []
         var channels = 0
@@ -42,7 +42,7 @@ package final class QuantizedMatrix: Sendable {
     package var isFinite: Bool { (0..<scales.count).allSatisfy { scales.base[$0].isFinite } }
 
     /// Weights of zero stand as 128; channels of the padding are packed so, too.
-    private func pack(_ matrix: WeightMatrix, from firstChannel: Int, threads: ComputeThreads) {
+    private func pack(_ matrix: any WeightRows, from firstChannel: Int, threads: ComputeThreads) {
         let (depth, panels, scales) = (depth, panels, scales)
         threads.run { index in
             let row = AlignedBuffer<Float>(count: matrix.columns)

@@ -14,6 +14,10 @@ final class StepMemory: Sendable {
     let attention: AlignedBuffer<Float>
     /// Gate and up projections, `[tokens][2 * intermediate]`.
     let gateUp: AlignedBuffer<Float>
+    /// What goes into the down projection, `[tokens][gatedStride]`: over the gate for an INT8 model, of its own for a
+    /// float model, whose product wants its rows side by side.
+    let gated: AlignedBuffer<Float>
+    let gatedStride: Int
     /// Quantized rows, `[tokens][depth of the layer that reads them]`.
     let quantized: AlignedBuffer<Int8>
     let scales: AlignedBuffer<Float>
@@ -38,7 +42,9 @@ final class StepMemory: Sendable {
     let scoreStride: Int
 
     /// - Parameter scoreLength: the longest sequence.
-    init(_ sizes: ModelConfiguration, tokens: Int, logits logitsCount: Int, threads: Int, scoreLength: Int) {
+    init(
+        _ sizes: ModelConfiguration, tokens: Int, logits logitsCount: Int, threads: Int, isFloat: Bool, scoreLength: Int
+    ) {
         hidden = Kernels.padded(sizes.hiddenSize)
         let attentionSize = sizes.headCount * sizes.headDimension
         let keyValueSize = Kernels.padded(sizes.keyValueHeadCount * sizes.headDimension)
@@ -55,6 +61,8 @@ final class StepMemory: Sendable {
         queries = AlignedBuffer(count: tokens * sizes.headCount * headSize)
         attention = AlignedBuffer(count: tokens * attentionStride)
         gateUp = AlignedBuffer(count: tokens * 2 * intermediate)
+        gatedStride = isFloat ? intermediate : 2 * intermediate
+        gated = isFloat ? AlignedBuffer(count: tokens * intermediate) : gateUp
         let depth = Kernels.paddedDepth(max(sizes.hiddenSize, attentionSize, sizes.intermediateSize))
         quantized = AlignedBuffer(count: tokens * depth)
         scales = AlignedBuffer(count: tokens)

@@ -5,7 +5,7 @@ public import OctavoCore
 ///
 /// Opening one reads headers only and finds every tensor with its proper shape; the weights are read as they are asked
 /// for. Threads may share it.
-public final class Checkpoint: Sendable {
+public final class Checkpoint: ModelWeights {
     /// The model's sizes and constants.
     public let configuration: ModelConfiguration
     /// The tokens that end a text; none if the files do not say.
@@ -58,7 +58,7 @@ public final class Checkpoint: Sendable {
     /// The matrix that plays `role`; for `outputHead` of a tied model, the token embedding.
     ///
     /// - Throws: `WeightsError` when the model has no such block or the role is a vector's.
-    public func matrix(_ role: TensorRole) throws(WeightsError) -> WeightMatrix {
+    public func matrix(_ role: TensorRole) throws(WeightsError) -> any WeightRows {
         let tensor = try tensor(role, dimensions: 2)
         return WeightMatrix(tensor, rowOrder: rowOrder(of: role))
     }

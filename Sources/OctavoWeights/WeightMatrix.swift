@@ -2,7 +2,7 @@
 ///
 /// Rows stand in Hugging Face's order, in which RoPE turns element `i` of a head together with element `i + d/2`,
 /// however the file stores them. Threads may read at the same time.
-public struct WeightMatrix: Sendable {
+public struct WeightMatrix: WeightRows {
     /// The number of rows: output channels, or tokens of an embedding.
     public let rows: Int
     /// The number of columns: input channels.

@@ -6,7 +6,7 @@ struct ModelCommand: AsyncParsableCommand {
         commandName: "model",
         abstract: "Look into a model, and run its parts on JSON lines from stdin.",
         subcommands: [
-            Inspect.self, Tokenize.self, Detokenize.self, Render.self, ComputeLogits.self, Generate.self,
+            Inspect.self, Evaluate.self, Tokenize.self, Detokenize.self, Render.self, ComputeLogits.self, Generate.self,
         ])
 }
 

@@ -41,9 +41,10 @@ struct LoadedModel {
                     + "belong to different models. Fetch both from the same place.")
         }
         let threads = ComputeThreads(count: try engineOptions.threadCount())
+        let scheme = try engineOptions.quantizationScheme()
         let layers = checkpoint.configuration.layerCount
         let rate = RateMeter()
-        let model = try LlamaModel(checkpoint, threads: threads) { done in
+        let model = try LlamaModel(checkpoint, scheme: scheme, threads: threads) { done in
             let left = rate.secondsLeft(done: Double(done), of: Double(layers), phase: "loading")
             Console.progress(
                 "loading \(checkpoint.name): layer \(done) of \(layers)"
@@ -58,7 +59,7 @@ struct LoadedModel {
             configuration: try engineOptions.engineConfiguration())
         encoder = text.encoder(contextLength: runner.contextLength)
         self.names = names + [checkpoint.name, path].filter { !names.contains($0) }
-        fingerprint = try Self.fingerprint(checkpoint, text, precision: configuration.kvCachePrecision)
+        fingerprint = try Self.fingerprint(checkpoint, text, model.scheme, precision: configuration.kvCachePrecision)
         self.checkpoint = checkpoint
         self.text = text
     }
@@ -70,12 +71,12 @@ struct LoadedModel {
     }
 
     private static func fingerprint(
-        _ checkpoint: Checkpoint, _ text: TextModel, precision: KVCachePrecision
+        _ checkpoint: Checkpoint, _ text: TextModel, _ scheme: QuantizationScheme, precision: KVCachePrecision
     ) throws -> String {
         var hash = SHA256()
         hash.update(data: Data(try checkpoint.fingerprint().utf8))
         hash.update(data: text.identity)
-        hash.update(data: Data("\(numericsVersion) kv-\(precision.rawValue)".utf8))
+        hash.update(data: Data("\(numericsVersion) \(scheme.rawValue) kv-\(precision.rawValue)".utf8))
         let digits = hash.finalize().prefix(8).map { String(format: "%02x", $0) }.joined()
         return "octavo-\(numericsVersion)-\(digits)"
     }

@@ -134,7 +134,7 @@ extension TextModel {
         value?.stringValue ?? value?["content"]?.stringValue
     }
 
-    private static func read(_ path: String) throws -> String {
+    static func read(_ path: String) throws -> String {
         guard let text = String(validating: try readBytes(path), as: UTF8.self) else {
             throw CommandFailure(.badData, "\(path): not UTF-8")
         }

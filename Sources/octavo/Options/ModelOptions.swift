@@ -31,6 +31,7 @@ struct ModelOptions: ParsableArguments {
 }
 
 extension KVCachePrecision: ExpressibleByArgument {}
+extension QuantizationScheme: ExpressibleByArgument {}
 
 /// How the engine uses the machine.
 struct EngineOptions: ParsableArguments {
@@ -48,6 +49,12 @@ struct EngineOptions: ParsableArguments {
             "How keys and values are stored: f32, or f16 in half the memory with slightly other results (OCTAVO_KV_CACHE; default: f32)."
     )
     var kvCache: KVCachePrecision?
+
+    @Option(
+        help:
+            "How float weights become INT8: rotated, plain, or float for none (OCTAVO_SCHEME; default: rotated). INT8 weights stay as they are."
+    )
+    var scheme: QuantizationScheme?
 
     @Option(
         help:
@@ -69,6 +76,7 @@ struct EngineOptions: ParsableArguments {
             throw ValidationError("--checkpoint-tokens must be at least 1")
         }
         _ = try threadCount()
+        _ = try quantizationScheme()
         _ = try runnerConfiguration()
         _ = try selectedKernels()
     }
@@ -80,6 +88,10 @@ struct EngineOptions: ParsableArguments {
         let count = try threads ?? Environment.value("OCTAVO_THREADS") ?? ComputeThreads.availableProcessors
         guard (1...1024).contains(count) else { throw ValidationError("--threads must be between 1 and 1024") }
         return count
+    }
+
+    func quantizationScheme() throws -> QuantizationScheme {
+        try scheme ?? Environment.value("OCTAVO_SCHEME") ?? .rotated
     }
 
     func selectedKernels() throws -> Kernels {

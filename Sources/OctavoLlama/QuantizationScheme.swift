@@ -1,0 +1,26 @@
+package import OctavoWeights
+
+/// How the linear layers of a float model become INT8.
+public enum QuantizationScheme: String, Sendable, CaseIterable {
+    /// The residual stream and the values are turned first, so that nothing stands out; see `RotatedWeights`.
+    case rotated
+    /// The weights as they are, each output channel by its largest magnitude.
+    case plain
+    /// Not at all: the reference that others are measured against, several times slower.
+    case float
+
+    /// The weights that are then read.
+    package func prepare(_ weights: any ModelWeights, threads: ComputeThreads) -> any ModelWeights {
+        guard self == .rotated else { return weights }
+        return RotatedWeights(weights) { count, body in
+            threads.run { index in
+                for item in stride(from: index, to: count, by: threads.count) { body(item) }
+            }
+        }
+    }
+}
+
+extension ModelWeights {
+    /// Whether the linear layers are kept as INT8.
+    package func holdsInt8() throws(WeightsError) -> Bool { try matrix(.down(0)).channelScales != nil }
+}
