@@ -1,26 +1,27 @@
 public import Foundation
 public import OctavoCore
 
-/// A tokenizer and a chat template: everything between a request's body and its token ids.
+/// A tokenizer and a chat format: everything between a request's body and its token ids.
 public struct PromptEncoder: PromptEncoding {
     /// The model's context.
     public let contextLength: Int
     /// The model's tokenizer.
     public let tokenizer: Tokenizer
     /// Renders conversations; without one, chats are refused.
-    public let template: ChatTemplate?
+    public let chatFormat: ChatFormat?
     private let bosText: String
     private let eosText: String
 
     /// An encoder for a model.
     ///
+    /// - Parameter chatFormat: how it writes conversations.
     /// - Parameter bosText: what the template's `bos_token` stands for.
     /// - Parameter eosText: what the template's `eos_token` stands for.
     public init(
-        tokenizer: Tokenizer, template: ChatTemplate?, bosText: String, eosText: String, contextLength: Int
+        tokenizer: Tokenizer, chatFormat: ChatFormat?, bosText: String, eosText: String, contextLength: Int
     ) {
         self.tokenizer = tokenizer
-        self.template = template
+        self.chatFormat = chatFormat
         self.bosText = bosText
         self.eosText = eosText
         self.contextLength = contextLength
@@ -50,15 +51,14 @@ public struct PromptEncoder: PromptEncoding {
     public func render(
         messages: [JSONValue], tools: JSONValue?, options: JSONObject, now: Date? = nil
     ) throws(RequestError) -> [PromptSegment] {
-        guard let template else {
+        guard let chatFormat else {
             throw RequestError(
-                "the model has no chat template: send \"prompt\", or give the worker --chat-template FILE",
+                "the model has no chat template, and its vocabulary is not Llama 3's, whose form is built in: send \"prompt\", or give the worker --chat-template FILE",
                 parameter: "messages")
         }
         do {
-            return try template.render(
-                messages: ChatMessages.normalized(messages, contentFormat: template.contentFormat), tools: tools,
-                options: options, bosToken: bosText, eosToken: eosText, now: now)
+            return try chatFormat.render(
+                messages: messages, tools: tools, options: options, bosText: bosText, eosText: eosText, now: now)
         } catch {
             throw RequestError("\(error)", parameter: "messages", code: "chat_template_error")
         }

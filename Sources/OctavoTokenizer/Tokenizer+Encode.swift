@@ -20,9 +20,21 @@ extension Tokenizer {
 
     /// The tokens of a prompt, without any BOS but that which the segments spell.
     ///
-    /// A special token counts only if all of its spelling is trusted. Apart from that the segments are one text: a word
-    /// that spans two of them is one word.
+    /// A special token counts only if all of its spelling is trusted. Apart from that the segments are one text, but for
+    /// those that say they are apart: a word that spans two of them is one word.
     public func encode(_ segments: [PromptSegment]) -> [TokenID] {
+        var tokens: [TokenID] = []
+        var rest = segments[...]
+        while !rest.isEmpty {
+            let end = rest.dropFirst().firstIndex(where: \.isApart) ?? rest.endIndex
+            tokens += encode(text: rest[..<end])
+            rest = rest[end...]
+        }
+        return tokens
+    }
+
+    /// The tokens of segments that are one text.
+    private func encode(text segments: ArraySlice<PromptSegment>) -> [TokenID] {
         var bytes: [UInt8] = []
         var trusted: [Range<Int>] = []
         for segment in segments {

@@ -34,6 +34,30 @@ struct ModelReport {
         sizes.layerCount * 2 * sizes.keyValueHeadCount * sizes.headDimension * 4
     }
 
+    /// Where the form of conversations comes from.
+    private enum ChatFormatKind: String {
+        case template
+        case llama3
+        case none
+
+        /// The kind for a person.
+        var text: String {
+            switch self {
+            case .template: "the model's template"
+            case .llama3: "Llama 3's, built in (the model brings no template)"
+            case .none: "none"
+            }
+        }
+    }
+
+    private var chatFormat: ChatFormatKind {
+        switch textModel.chatFormat {
+        case .template: .template
+        case .llama3: .llama3
+        case nil: .none
+        }
+    }
+
     private var elementTypes: (linear: ElementType, embedding: ElementType)? {
         guard let linear = try? checkpoint.matrix(.gate(0)),
             let embedding = try? checkpoint.matrix(.tokenEmbedding)
@@ -54,7 +78,8 @@ struct ModelReport {
             "embedding_type": elementTypes.map { .string($0.embedding.description) } ?? .null,
             "end_tokens": .array(checkpoint.endTokens.map { .integer(Int($0)) }),
             "tokenizer_vocabulary": .integer(textModel.tokenizer.vocabularySize),
-            "has_chat_template": .bool(textModel.template != nil), "int8_bytes": .integer(linearWeights),
+            "has_chat_template": .bool(chatFormat == .template), "chat_format": .string(chatFormat.rawValue),
+            "int8_bytes": .integer(linearWeights),
             "kv_bytes_per_position": .integer(cacheBytesPerPosition), "fingerprint": .string(fingerprint),
         ]
     }
@@ -77,7 +102,7 @@ struct ModelReport {
             ),
             ("vocabulary", "\(Format.count(sizes.vocabularySize)) tokens, ends at \(checkpoint.endTokens)"),
             ("stored as", kinds + (sizes.tiesEmbeddings ? " (tied to the head)" : "")),
-            ("chat template", textModel.template == nil ? "none" : "yes"),
+            ("chat format", chatFormat.text),
             (
                 "memory",
                 "\(Format.bytes(linearWeights)) of INT8 weights; \(Format.bytes(cacheBytesPerPosition)) of f32 cache a position"

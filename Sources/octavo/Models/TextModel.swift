@@ -3,10 +3,11 @@ import OctavoCore
 import OctavoTokenizer
 import OctavoWeights
 
-/// The text side of a model: tokenizer and chat template, with or without weights beside them.
+/// The text side of a model: tokenizer and chat format, with or without weights beside them.
 struct TextModel {
     let tokenizer: Tokenizer
-    let template: ChatTemplate?
+    /// The template that came with the model or was given; without one, Llama 3's own form for its vocabularies.
+    let chatFormat: ChatFormat?
     let bosText: String
     let eosText: String
     /// What identifies tokenizer and template, hashed into the fingerprint.
@@ -38,19 +39,22 @@ struct TextModel {
     ) throws {
         let tokenizer = try Tokenizer(definition)
         self.tokenizer = tokenizer
-        self.template = template
+        chatFormat = template.map(ChatFormat.template) ?? Llama3Chat(tokenizer).map(ChatFormat.llama3)
         func spelling(_ token: TokenID?) -> String {
             token.map { String(decoding: tokenizer.bytes(of: $0), as: UTF8.self) } ?? ""
         }
         self.bosText = bosText ?? spelling(definition.bosToken)
         self.eosText = eosText ?? spelling(definition.endTokens.min())
-        self.identity = identity + Array((templateSource ?? "").utf8) + Array("\(self.bosText)\0\(self.eosText)".utf8)
+        let builtIn = if case .llama3? = chatFormat { Llama3Chat.identity } else { "" }
+        self.identity =
+            identity + Array((templateSource ?? builtIn).utf8) + Array("\(self.bosText)\0\(self.eosText)".utf8)
     }
 
     /// An encoder for prompts.
     func encoder(contextLength: Int) -> PromptEncoder {
         PromptEncoder(
-            tokenizer: tokenizer, template: template, bosText: bosText, eosText: eosText, contextLength: contextLength)
+            tokenizer: tokenizer, chatFormat: chatFormat, bosText: bosText, eosText: eosText,
+            contextLength: contextLength)
     }
 }
 
