@@ -147,7 +147,7 @@ extension RequestBody {
     func newTokens(promptTokens: Int, contextLength: Int?) -> Int {
         let limit = Int(Int32.max) - promptTokens
         let room = contextLength.map { max(1, $0 - promptTokens) } ?? limit
-        let each = sampling.maxTokens ?? min(room, endpoint.defaultMaxTokens)
+        let each = sampling.maxTokens ?? min(room, defaultMaxTokens)
         let (product, overflow) = each.multipliedReportingOverflow(by: choiceCount)
         return overflow ? limit : min(product, limit)
     }

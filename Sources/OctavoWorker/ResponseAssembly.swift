@@ -38,8 +38,9 @@ struct ResponseAssembly {
         var body: [UInt8] = []
         responses.json(for: request.body, completions: choices, promptTokens: request.promptTokens).write(to: &body)
         return FinishedRequest(
-            key: request.leased.key, finishReason: choices[0].finishReason.code, promptTokens: request.promptTokens,
-            completionTokens: choices.reduce(0) { $0 + $1.tokens.count }, body: body)
+            key: request.leased.key, finishReason: responses.finishReason(of: choices[0], to: request.body).code,
+            promptTokens: request.promptTokens, completionTokens: choices.reduce(0) { $0 + $1.tokens.count }, body: body
+        )
     }
 
     /// Takes the failure of a choice, which fails the request; returns it the first time.

@@ -51,6 +51,21 @@ import Testing
         #expect(body.choiceCount == 2 * expected.count)
     }
 
+    @Test func `a model's defaults are behind the request's and the batch's`() throws {
+        var model = SamplingParameters()
+        model.temperature = 0.6
+        model.topP = 0.9
+        model.topK = 50
+        model.defaultMaxTokens = 300
+        let chat: JSONObject = ["messages": [["role": "user", "content": "x"]], "temperature": 0.1]
+        let request = try RequestBody.parse(chat, defaults: ["top_p": 0.5], sampling: model)
+        #expect(request.sampling.temperature == 0.1 && request.sampling.topP == 0.5 && request.sampling.topK == 50)
+        #expect(try request.maximumNewTokens(promptTokens: 10, contextLength: 1000) == 300)
+        #expect(try request.maximumNewTokens(promptTokens: 10, contextLength: 100) == 90)
+        let text = try RequestBody.parse(["prompt": "x"], sampling: model)
+        #expect(text.defaultMaxTokens == 16)
+    }
+
     @Test func `template options and tools go to the chat`() throws {
         let body = try parse(
             #"""

@@ -27,15 +27,23 @@ public struct GenerationRequest: Sendable, Hashable {
     public var maximumLength: Int { promptTokens.count + (sampling.maxTokens ?? 0) }
 }
 
-/// Why a completion ended, with OpenAI's spelling.
+/// Why a completion or the answer made of it ended, with OpenAI's spelling.
 public enum FinishReason: String, Sendable, Hashable, CaseIterable {
     /// An end-of-turn token or a stop string.
     case stop
     /// `maxTokens`, or the end of the context.
     case length
+    /// The answer is calls of tools. Engines do not know of it: to them the completion just stopped.
+    case toolCalls = "tool_calls"
 
     /// The code under which the database keeps it.
-    public var code: Int16 { self == .stop ? 0 : 1 }
+    public var code: Int16 {
+        switch self {
+        case .stop: 0
+        case .length: 1
+        case .toolCalls: 3
+        }
+    }
 }
 
 /// The log-probability of a token, and of the most likely ones in its place.

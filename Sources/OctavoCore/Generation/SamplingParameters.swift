@@ -13,8 +13,10 @@ public struct SamplingParameters: Sendable, Hashable {
     public var minP: Float = 0
     /// The key of the random stream; `nil` until it is derived from the batch and the line.
     public var seed: Int64?
-    /// The most tokens to generate; `nil` takes the default of the endpoint, cut to what the context leaves.
+    /// The most tokens to generate; `nil` takes the default of the model or the endpoint, cut to what the context leaves.
     public var maxTokens: Int?
+    /// The model's default of `maxTokens` for chats, if it has one.
+    public var defaultMaxTokens: Int?
     /// Neither end-of-turn tokens nor `stopTokenIDs` are sampled before this many tokens have been.
     public var minTokens: Int = 0
     /// Generation ends when the text comes to contain one of these.

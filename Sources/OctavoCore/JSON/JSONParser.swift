@@ -29,7 +29,7 @@ extension JSONValue {
 }
 
 /// A recursive-descent parser over a byte buffer.
-private struct JSONParser {
+struct JSONParser {
     static let maximumDepth = 256
 
     let bytes: UnsafeBufferPointer<UInt8>
@@ -101,12 +101,20 @@ private struct JSONParser {
     }
 
     mutating func parseObject(depth: Int) throws(JSONParseError) -> JSONValue {
-        offset += 1
         var members: [JSONObject.Member] = []
+        try parseMembers(depth: depth) { member, _ in members.append(member) }
+        return .object(JSONObject(parsed: members))
+    }
+
+    /// Parses an object from its opening brace on, and hands out each member as written, with the place of its value.
+    mutating func parseMembers(
+        depth: Int, _ take: (JSONObject.Member, Range<Int>) -> Void
+    ) throws(JSONParseError) {
+        offset += 1
         skipWhiteSpace()
         if current == UInt8(ascii: "}") {
             offset += 1
-            return .object(JSONObject())
+            return
         }
         while true {
             skipWhiteSpace()
@@ -116,13 +124,15 @@ private struct JSONParser {
             guard current == UInt8(ascii: ":") else { throw failure("expected ':' after a key") }
             offset += 1
             skipWhiteSpace()
-            members.append(JSONObject.Member(key: key, value: try parseValue(depth: depth + 1)))
+            let start = offset
+            let value = try parseValue(depth: depth + 1)
+            take(JSONObject.Member(key: key, value: value), start..<offset)
             skipWhiteSpace()
             switch current {
             case UInt8(ascii: ","): offset += 1
             case UInt8(ascii: "}"):
                 offset += 1
-                return .object(JSONObject(parsed: members))
+                return
             default: throw failure("expected ',' or '}'")
             }
         }

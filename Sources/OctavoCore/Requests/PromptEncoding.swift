@@ -21,7 +21,7 @@ extension RequestBody {
                 "the prompt has \(promptTokens) tokens, but the model's context is \(contextLength): shorten it",
                 parameter: endpoint == .chatCompletions ? "messages" : "prompt", code: "context_length_exceeded")
         }
-        guard let asked = sampling.maxTokens else { return min(room, endpoint.defaultMaxTokens) }
+        guard let asked = sampling.maxTokens else { return min(room, defaultMaxTokens) }
         guard asked <= room else {
             throw RequestError(
                 "is \(asked), but the prompt's \(promptTokens) tokens leave \(room) of the model's context of "

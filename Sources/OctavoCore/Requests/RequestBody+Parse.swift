@@ -3,16 +3,17 @@ extension RequestBody {
     ///
     /// - Parameter json: the body; `messages` makes it a chat, `prompt` a completion.
     /// - Parameter defaults: members used where the body has none, for instance a batch's sampling settings.
+    /// - Parameter sampling: the parameters that neither gives: a model's own defaults.
     /// - Throws: `RequestError` naming the first parameter that is missing, of a wrong type, out of range or not
     ///   supported. Unknown members are ignored, as OpenAI-compatible servers do.
     public static func parse(
-        _ json: JSONObject, defaults: JSONObject = JSONObject()
+        _ json: JSONObject, defaults: JSONObject = JSONObject(), sampling: SamplingParameters = SamplingParameters()
     ) throws(RequestError) -> RequestBody {
         let fields = RequestFields(body: json, defaults: defaults)
         try fields.rejectUnsupported()
         let prompt = try fields.prompt()
         let isChat = if case .chat = prompt { true } else { false }
-        var body = RequestBody(prompt: prompt, model: try fields.string("model"), sampling: SamplingParameters())
+        var body = RequestBody(prompt: prompt, model: try fields.string("model"), sampling: sampling)
         body.choicesPerPrompt = try fields.integer("n", in: 1...128) ?? 1
         try fields.readSampling(into: &body.sampling)
         body.sampling.topLogprobs = isChat ? try fields.chatLogprobs() : try fields.completionLogprobs()
@@ -106,7 +107,12 @@ extension RequestFields {
         } else if options["add_generation_prompt"] == nil {
             options["add_generation_prompt"] = true
         }
-        return RequestBody.Chat(messages: messages, tools: try tools(), options: options)
+        var chat = RequestBody.Chat(messages: messages, tools: nil, options: options)
+        guard try allowsToolCalls() else { return chat }
+        chat.tools = try tools()
+        chat.callableTools = Self.names(of: chat.tools, builtIn: options["builtin_tools"])
+        chat.allowsParallelCalls = try bool("parallel_tool_calls") ?? true
+        return chat
     }
 
     func check(_ message: JSONValue, at path: String) throws(RequestError) {
@@ -136,6 +142,25 @@ extension RequestFields {
         }
         guard let text = part["text"] else { throw RequestError("missing", parameter: "\(path).text") }
         guard text.stringValue != nil else { throw wrongType("\(path).text", expected: "a string", found: text) }
+    }
+
+    /// Whether the answer may call tools; where it may not, they are not offered either. That it must call one cannot be
+    /// promised without constrained decoding.
+    func allowsToolCalls() throws(RequestError) -> Bool {
+        switch value("tool_choice") {
+        case nil, "auto": return true
+        case "none": return false
+        default:
+            throw RequestError(
+                "only \"auto\" and \"none\" are supported: a call cannot be forced", parameter: "tool_choice",
+                code: "unsupported_parameter")
+        }
+    }
+
+    /// The names of declared functions, and of the tools built into the model that the template is told to offer.
+    static func names(of tools: JSONValue?, builtIn: JSONValue?) -> Set<String> {
+        let functions = (tools?.arrayValue ?? []).compactMap { ($0["function"] ?? $0)["name"]?.stringValue }
+        return Set(functions + (builtIn?.arrayValue ?? []).compactMap(\.stringValue))
     }
 
     func tools() throws(RequestError) -> JSONValue? {

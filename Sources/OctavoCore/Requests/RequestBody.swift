@@ -16,6 +16,10 @@ public struct RequestBody: Sendable, Hashable {
         public var tools: JSONValue?
         /// Template variables: `chat_template_kwargs`, `add_generation_prompt`, `continue_final_message`.
         public var options: JSONObject
+        /// The names of the tools that an answer may call; none where `tool_choice` is `none`.
+        public var callableTools: Set<String> = []
+        /// Whether an answer may call more than one tool.
+        public var allowsParallelCalls = true
     }
 
     /// One prompt of `/v1/completions`.
@@ -45,6 +49,11 @@ public struct RequestBody: Sendable, Hashable {
         }
     }
 
+    /// The most tokens to generate when the request does not say: for chats the model's default, if it has one.
+    public var defaultMaxTokens: Int {
+        (endpoint == .chatCompletions ? sampling.defaultMaxTokens : nil) ?? endpoint.defaultMaxTokens
+    }
+
     /// The endpoint that such a body belongs to.
     public var endpoint: Endpoint {
         switch prompt {
@@ -61,7 +70,7 @@ public enum Endpoint: String, Sendable, Hashable, CaseIterable {
     /// A text in, its continuation out.
     case completions = "/v1/completions"
 
-    /// Tokens generated at most when the request names no `max_tokens`: OpenAI's 16 for completions; 1,024 for chats,
+    /// Tokens generated at most when neither request nor model names a number: OpenAI's 16 for completions; 1,024 for chats,
     /// where OpenAI has the whole rest of the context, since a batch reserves memory for every row.
     public var defaultMaxTokens: Int { self == .completions ? 16 : 1024 }
 }

@@ -22,7 +22,8 @@ public struct ResponseBody: Sendable {
     public func json(for request: RequestBody, completions: [Completion], promptTokens: Int) -> JSONValue {
         let isChat = request.endpoint == .chatCompletions
         let choices = completions.enumerated().map { index, completion in
-            isChat ? chatChoice(completion, index: index) : textChoice(completion, index: index)
+            isChat
+                ? chatChoice(completion, index: index, request: request) : textChoice(completion, index: index)
         }
         let generated = completions.reduce(0) { $0 + $1.tokens.count }
         return [
@@ -37,16 +38,37 @@ public struct ResponseBody: Sendable {
         ]
     }
 
-    private func chatChoice(_ completion: Completion, index: Int) -> JSONValue {
+    /// Why the answer made of a completion ended.
+    public func finishReason(of completion: Completion, to request: RequestBody) -> FinishReason {
+        toolCalls(in: completion, to: request) == nil ? completion.finishReason : .toolCalls
+    }
+
+    /// The calls of tools that a completion consists of, if it does and the request allows them.
+    private func toolCalls(in completion: Completion, to request: RequestBody) -> [ToolCall]? {
+        // What was cut off may be half a call, and is left to the reader.
+        guard case .chat(let chat) = request.prompt, completion.finishReason == .stop else { return nil }
+        let followsTag = completion.tokens.first.map { tokens.isSpecial($0) && tokens.bytes(of: $0) == ToolCall.tag }
+        let calls = ToolCall.calls(in: completion.text, followsTag: followsTag ?? false, tools: chat.callableTools)
+        return chat.allowsParallelCalls ? calls : calls.map { Array($0.prefix(1)) }
+    }
+
+    private func chatChoice(_ completion: Completion, index: Int, request: RequestBody) -> JSONValue {
         let logprobs: JSONValue =
             completion.logprobs.map { entries in
                 ["content": .array(entries.map(chatLogprob)), "refusal": nil]
             } ?? .null
+        var message: JSONObject = ["role": "assistant", "content": .string(completion.text), "refusal": nil]
+        let calls = toolCalls(in: completion, to: request)
+        if let calls {
+            let ids = ToolCallIdentifiers(request: request, completion: completion, choice: index)
+            message["content"] = .null
+            message["tool_calls"] = .array(calls.enumerated().map { $1.json(id: ids[$0]) })
+        }
         return [
             "index": .integer(index),
-            "message": ["role": "assistant", "content": .string(completion.text), "refusal": nil],
+            "message": .object(message),
             "logprobs": logprobs,
-            "finish_reason": .string(completion.finishReason.rawValue),
+            "finish_reason": .string((calls == nil ? completion.finishReason : .toolCalls).rawValue),
         ]
     }
 
