@@ -13,6 +13,9 @@ public struct EnqueueOptions: Sendable {
     public var modelAliases: [String] = []
     /// Sampling parameters for requests that do not set them.
     public var settings = JSONObject()
+    /// The model's own defaults of sampling, where the model is at hand: they tell how long answers may become. They are
+    /// not stored, since the worker that answers applies its model's.
+    public var samplingDefaults = SamplingParameters()
     /// The seed from which requests without one derive theirs; `nil` derives it from the files and the settings.
     public var seed: Int64?
     /// 0 is urgent; a greater number waits for smaller ones.

@@ -127,7 +127,9 @@ extension Enqueuer {
     }
 
     var validator: RequestValidator {
-        RequestValidator(settings: options.settings, model: options.model, modelAliases: options.modelAliases)
+        RequestValidator(
+            settings: options.settings, samplingDefaults: options.samplingDefaults, model: options.model,
+            modelAliases: options.modelAliases)
     }
 }
 

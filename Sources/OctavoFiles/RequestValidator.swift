@@ -21,16 +21,22 @@ public struct ValidatedRequest: Sendable, Hashable {
 /// with an optional `custom_id` or `id` beside its members. A line with `prompt` or `messages` at its top is a row.
 public struct RequestValidator: Sendable {
     private let settings: JSONObject
+    private let samplingDefaults: SamplingParameters
     private let model: String?
     private let modelAliases: Set<String>
 
     /// A validator for the lines of one batch.
     ///
     /// - Parameter settings: sampling parameters for rows that do not set them.
+    /// - Parameter samplingDefaults: the parameters that neither rows nor settings give.
     /// - Parameter model: the batch's model; a line that asks for another is refused. `nil` lets every line name its own.
     /// - Parameter modelAliases: other names that lines may have for the batch's model.
-    public init(settings: JSONObject = JSONObject(), model: String? = nil, modelAliases: [String] = []) {
+    public init(
+        settings: JSONObject = JSONObject(), samplingDefaults: SamplingParameters = SamplingParameters(),
+        model: String? = nil, modelAliases: [String] = []
+    ) {
         self.settings = settings
+        self.samplingDefaults = samplingDefaults
         self.model = model
         self.modelAliases = Set(modelAliases)
     }
@@ -198,7 +204,7 @@ extension RequestValidator {
     private func parseBody(_ body: JSONObject, at path: String) throws(LineProblem) -> RequestBody {
         let request: RequestBody
         do {
-            request = try RequestBody.parse(body, defaults: settings)
+            request = try RequestBody.parse(body, defaults: settings, sampling: samplingDefaults)
         } catch {
             throw LineProblem(error, at: path)
         }

@@ -14,6 +14,8 @@ struct PreparedRequest: Sendable {
 /// Turns leased requests into generations: parses the body, renders and tokenizes the prompt, fixes seed and length.
 struct RequestPreparation: Sendable {
     let encoder: any PromptEncoding
+    /// The model's own defaults of sampling.
+    let defaults: SamplingParameters
 
     /// Prepares one request of a batch.
     ///
@@ -43,15 +45,16 @@ struct RequestPreparation: Sendable {
 
     private func parse(_ text: String, settings: BatchSettings) throws(RequestError) -> RequestBody {
         let body: JSONValue
-        let defaults: JSONValue
+        let batchDefaults: JSONValue
         do {
             body = try JSONValue.parse(text)
-            defaults = try JSONValue.parse(settings.settings)
+            batchDefaults = try JSONValue.parse(settings.settings)
         } catch {
             throw RequestError("the stored request is not JSON: \(error)")
         }
         guard let object = body.objectValue else { throw RequestError("the stored request is not a JSON object") }
-        return try RequestBody.parse(object, defaults: defaults.objectValue ?? JSONObject())
+        return try RequestBody.parse(
+            object, defaults: batchDefaults.objectValue ?? JSONObject(), sampling: defaults)
     }
 
     /// The seed of a request that names none: a function of the batch's seed and its line, well mixed (the finalizer of

@@ -34,7 +34,7 @@ public struct Worker: Service {
         self.configuration = configuration
         self.engine = engine
         self.logger = logger
-        preparation = RequestPreparation(encoder: encoder)
+        preparation = RequestPreparation(encoder: encoder, defaults: configuration.samplingDefaults)
         responses = ResponseBody(
             model: configuration.modelNames[0], systemFingerprint: configuration.fingerprint, tokens: tokens)
         connections = [

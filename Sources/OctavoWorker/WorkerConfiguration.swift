@@ -1,3 +1,4 @@
+public import OctavoCore
 public import OctavoEngine
 
 /// How a worker works.
@@ -7,6 +8,9 @@ public struct WorkerConfiguration: Sendable {
     public var modelNames: [String]
     /// Identifies weights, tokenizer, template and numerics; part of every response and checkpoint.
     public var fingerprint: String
+    /// The parameters of requests that neither the request nor its batch gives: the model's own defaults. They can
+    /// change answers, so `fingerprint` must depend on them.
+    public var samplingDefaults = SamplingParameters()
     /// How long a lease lasts without a heartbeat. Heartbeats come six times as often.
     public var leaseDuration = Duration.seconds(60)
     /// The most requests in a lease.

@@ -3,7 +3,8 @@ import OctavoCore
 import OctavoEngine
 import Synchronization
 
-/// A model of letters: its logits are a hash of the tokens so far, and not finite once a token is `!`.
+/// A model of letters: its logits are a hash of the tokens so far, and not finite once a token is `!`. With a script, it
+/// says that after the first newline.
 ///
 /// It can be held after a number of steps, so that a test can act in the middle of a completion.
 final class ScriptedRunner: ModelRunner, @unchecked Sendable {
@@ -16,6 +17,7 @@ final class ScriptedRunner: ModelRunner, @unchecked Sendable {
     let maximumStepLogits = 64
     let maximumPositions = 1 << 16
     private let stepDuration: Duration
+    private let script: [UInt8]
     private var tokens: [Int: [TokenID]] = [:]
     private var lastID = 0
     private let changed = NSCondition()
@@ -23,7 +25,8 @@ final class ScriptedRunner: ModelRunner, @unchecked Sendable {
     private var stepCount = 0
 
     /// - Parameter stepLimit: the step before which it is held until `resume`.
-    init(stepLimit: Int = .max, stepDuration: Duration = .zero) {
+    init(stepLimit: Int = .max, stepDuration: Duration = .zero, script: String = "") {
+        self.script = Array(script.utf8)
         self.stepLimit = stepLimit
         self.stepDuration = stepDuration
     }
@@ -77,6 +80,9 @@ final class ScriptedRunner: ModelRunner, @unchecked Sendable {
             let z = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
             row[Int(letter)] = Float((z ^ (z >> 27)) >> 40) * 0x1p-22
         }
+        if let end = tokens.firstIndex(of: 10), script.indices.contains(tokens.count - end - 1) {
+            row[Int(script[tokens.count - end - 1])] = 1000
+        }
         if tokens.contains(TokenID(UInt8(ascii: "!"))) { row[0] = .nan }
         return row
     }
@@ -90,6 +96,9 @@ struct ASCIITokens: TokenDecoding, PromptEncoding {
     func isSpecial(_ token: TokenID) -> Bool { false }
 
     func encode(_ body: RequestBody) throws(RequestError) -> [[TokenID]] {
+        if case .chat(let chat) = body.prompt {
+            return [(chat.messages.last?["content"]?.stringValue ?? "").utf8.map(TokenID.init)]
+        }
         guard case .texts(let prompts) = body.prompt, case .text(let text)? = prompts.first else {
             throw RequestError("must be a text", parameter: "prompt")
         }

@@ -45,7 +45,7 @@ struct Enqueue: AsyncParsableCommand {
 
     func run() async throws {
         let target = try ModelTarget(model ?? Environment.string("OCTAVO_MODEL"))
-        var options = arguments.options(files: files, model: target.name, aliases: target.aliases)
+        var options = arguments.options(files: files, target: target)
         options.errorsPath = errors
         options.isDryRun = dryRun
         if dryRun {
@@ -75,23 +75,26 @@ struct ModelTarget {
     var name: String?
     var aliases: [String] = []
     var encoder: (any OctavoCore.PromptEncoding)?
+    /// The model's own defaults of sampling.
+    var samplingDefaults = SamplingParameters()
 
     init(_ model: String?) throws {
         guard let model else { return }
         if model.contains("/") || model.hasSuffix(".gguf") {
-            self = try ModelTarget(path: model, templatePath: nil, names: [])
+            self = try ModelTarget(path: model, templatePath: nil, names: [], generation: GenerationOptions.parse([]))
         } else {
             name = model
         }
     }
 
     /// The model at a path, under its first name.
-    init(path: String, templatePath: String?, names: [String]) throws {
+    init(path: String, templatePath: String?, names: [String], generation: GenerationOptions) throws {
         let text = try TextModel(path: path, templatePath: templatePath)
         let checkpoint = try Checkpoint.open(path)
         name = names.first ?? checkpoint.name
         aliases = names.dropFirst() + [checkpoint.name, path]
         encoder = text.encoder(contextLength: checkpoint.configuration.contextLength)
+        samplingDefaults = try generation.samplingDefaults(model: path)
     }
 }
 

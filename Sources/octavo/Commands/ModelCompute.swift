@@ -13,10 +13,12 @@ struct ComputeOptions: ParsableArguments {
     @Option(help: "A chat template that overrides the model's own.")
     var chatTemplate: String?
 
+    @OptionGroup var generation: GenerationOptions
     @OptionGroup var engine: EngineOptions
 
     func load() throws -> LoadedModel {
-        try LoadedModel(path: modelPath, templatePath: chatTemplate, names: [], engine: engine)
+        try LoadedModel(
+            path: modelPath, templatePath: chatTemplate, names: [], generation: generation, engine: engine)
     }
 }
 

@@ -41,9 +41,11 @@ struct Run: AsyncParsableCommand {
     func run() async throws {
         // Said before the work, not after it.
         try exporting.options(batch: 0).checkFiles()
-        let target = try ModelTarget(path: model.path(), templatePath: model.templatePath, names: model.modelNames)
+        let target = try ModelTarget(
+            path: model.path(), templatePath: model.templatePath, names: model.modelNames,
+            generation: model.generation)
         let counts = try await database.withQueue(migrates: true) { queue, configuration, logger in
-            let options = enqueuing.options(files: files, model: target.name, aliases: target.aliases)
+            let options = enqueuing.options(files: files, target: target)
             let enqueued = try await SignalTrap.cancelling {
                 try await Enqueuing.run(options, queue: queue, encoder: target.encoder)
             }

@@ -50,7 +50,7 @@ struct DirectGeneration {
             object["prompt"] = ids
             object["prompt_ids"] = nil
         }
-        let body = try RequestBody.parse(object)
+        let body = try RequestBody.parse(object, sampling: model.samplingDefaults)
         let prompts = try model.encoder.encode(body)
         var generations: [GenerationRequest] = []
         for prompt in prompts {

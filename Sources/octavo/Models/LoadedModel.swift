@@ -18,20 +18,27 @@ struct LoadedModel {
     let engine: LocalEngine
     /// The names under which it is served.
     let names: [String]
-    /// Identifies weights, tokenizer, template and numerics.
+    /// The parameters of requests that do not give them.
+    let samplingDefaults: SamplingParameters
+    /// Identifies weights, tokenizer, template, defaults of sampling and numerics.
     let fingerprint: String
 
     /// Loads the model that `--model` names.
     init(_ options: ModelOptions, engine: EngineOptions) throws {
         try self.init(
-            path: options.path(), templatePath: options.templatePath, names: options.modelNames, engine: engine)
+            path: options.path(), templatePath: options.templatePath, names: options.modelNames,
+            generation: options.generation, engine: engine)
     }
 
     /// Loads a model.
     ///
     /// - Parameter names: names to serve it under, before its own.
-    init(path: String, templatePath: String?, names: [String], engine engineOptions: EngineOptions) throws {
+    init(
+        path: String, templatePath: String?, names: [String], generation: GenerationOptions,
+        engine engineOptions: EngineOptions
+    ) throws {
         let text = try TextModel(path: path, templatePath: templatePath)
+        samplingDefaults = try generation.samplingDefaults(model: path)
         let checkpoint = try Checkpoint.open(path)
         let (tokens, rows) = (text.tokenizer.vocabularySize, checkpoint.configuration.vocabularySize)
         guard tokens <= rows else {
@@ -55,28 +62,39 @@ struct LoadedModel {
         runner = LlamaRunner(
             model, threads: threads, kernels: try engineOptions.selectedKernels(), configuration: configuration)
         engine = LocalEngine(
-            runner: runner, tokens: text.tokenizer, endTokens: Self.endTokens(checkpoint, text.tokenizer),
+            runner: runner, tokens: text.tokenizer, endTokens: Self.endTokens(checkpoint, text),
             configuration: try engineOptions.engineConfiguration())
         encoder = text.encoder(contextLength: runner.contextLength)
         self.names = names + [checkpoint.name, path].filter { !names.contains($0) }
-        fingerprint = try Self.fingerprint(checkpoint, text, model.scheme, precision: configuration.kvCachePrecision)
+        fingerprint = try Self.fingerprint(
+            checkpoint, text, defaults: samplingDefaults,
+            arithmetic: "\(model.scheme.rawValue) kv-\(configuration.kvCachePrecision.rawValue)")
         self.checkpoint = checkpoint
         self.text = text
     }
 
-    /// A GGUF names one end token of several, so those that its vocabulary has by convention are added.
-    private static func endTokens(_ checkpoint: Checkpoint, _ tokenizer: Tokenizer) -> Set<TokenID> {
+    /// The tokens that a checkpoint names, and those that its vocabulary has by convention where the names are not all:
+    /// a GGUF names one of several, and so do some files of Llama 3's instruct models, of which each one ends a turn. A
+    /// base model's are taken as they are.
+    private static func endTokens(_ checkpoint: Checkpoint, _ text: TextModel) -> Set<TokenID> {
         let named = Set(checkpoint.endTokens)
-        return checkpoint.gguf != nil || named.isEmpty ? named.union(tokenizer.endTokens) : named
+        let endsTurns = text.tokenizer.token(named: "<|eot_id|>").map(named.contains) ?? false
+        return checkpoint.gguf != nil || named.isEmpty || endsTurns ? named.union(text.tokenizer.endTokens) : named
     }
 
     private static func fingerprint(
-        _ checkpoint: Checkpoint, _ text: TextModel, _ scheme: QuantizationScheme, precision: KVCachePrecision
+        _ checkpoint: Checkpoint, _ text: TextModel, defaults: SamplingParameters, arithmetic: String
     ) throws -> String {
         var hash = SHA256()
         hash.update(data: Data(try checkpoint.fingerprint().utf8))
         hash.update(data: text.identity)
-        hash.update(data: Data("\(numericsVersion) \(scheme.rawValue) kv-\(precision.rawValue)".utf8))
+        hash.update(data: Data("\(numericsVersion) \(arithmetic)".utf8))
+        if defaults != SamplingParameters() {
+            let filters = "\(defaults.topP) \(defaults.topK) \(defaults.minP)"
+            let length = defaults.defaultMaxTokens.map(String.init) ?? "-"
+            hash.update(
+                data: Data("\0\(defaults.temperature) \(filters) \(defaults.repetitionPenalty) \(length)".utf8))
+        }
         let digits = hash.finalize().prefix(8).map { String(format: "%02x", $0) }.joined()
         return "octavo-\(numericsVersion)-\(digits)"
     }

@@ -61,12 +61,13 @@ struct EnqueueArguments: ParsableArguments {
         return settings
     }
 
-    func options(files: [String], model: String?, aliases: [String] = []) -> EnqueueOptions {
+    func options(files: [String], target: ModelTarget) -> EnqueueOptions {
         var options = EnqueueOptions(files: files)
         options.name = name
-        options.model = model
-        options.modelAliases = aliases
+        options.model = target.name
+        options.modelAliases = target.aliases
         options.settings = settings
+        options.samplingDefaults = target.samplingDefaults
         options.seed = seed
         options.priority = priority
         options.weight = weight

@@ -1,7 +1,9 @@
 public import ArgumentParser
 import Foundation
+import OctavoCore
 import OctavoEngine
 public import OctavoLlama
+import OctavoWeights
 
 /// Which model.
 struct ModelOptions: ParsableArguments {
@@ -16,6 +18,8 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "A chat template that overrides the model's own.")
     var chatTemplate: String?
 
+    @OptionGroup var generation: GenerationOptions
+
     var templatePath: String? { chatTemplate }
     var modelNames: [String] { modelName }
 
@@ -27,6 +31,37 @@ struct ModelOptions: ParsableArguments {
             )
         }
         return path
+    }
+}
+
+/// Where the defaults of sampling come from.
+struct GenerationOptions: ParsableArguments {
+    /// The sources.
+    enum Source: String, ExpressibleByArgument, CaseIterable {
+        /// The model's `generation_config.json`.
+        case model
+        /// OpenAI's defaults only.
+        case none
+    }
+
+    @Option(
+        help:
+            "Where parameters come from that a request leaves out: model (its generation_config.json) or none (OCTAVO_GENERATION_CONFIG; default: model)."
+    )
+    var generationConfig: Source?
+
+    func validate() throws { _ = try source() }
+
+    private func source() throws -> Source {
+        try generationConfig ?? Environment.value("OCTAVO_GENERATION_CONFIG") ?? .model
+    }
+
+    /// The defaults for the model at a path.
+    func samplingDefaults(model path: String) throws -> SamplingParameters {
+        switch try source() {
+        case .model: try GenerationConfiguration.samplingDefaults(ofModel: path)
+        case .none: SamplingParameters()
+        }
     }
 }
 

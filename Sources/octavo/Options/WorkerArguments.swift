@@ -28,6 +28,7 @@ struct WorkerArguments: ParsableArguments {
     /// The worker's configuration for a model.
     func configuration(for model: LoadedModel, drains: Bool) throws -> WorkerConfiguration {
         var configuration = WorkerConfiguration(modelNames: model.names, fingerprint: model.fingerprint)
+        configuration.samplingDefaults = model.samplingDefaults
         configuration.drains = drains
         configuration.leaseSize =
             try leaseSize ?? Environment.value("OCTAVO_LEASE_SIZE") ?? 4 * model.engine.capacity.maximumBatch
