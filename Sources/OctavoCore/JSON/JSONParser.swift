@@ -107,6 +107,7 @@ struct JSONParser {
     }
 
     /// Parses an object from its opening brace on, and hands out each member as written, with the place of its value.
+    @inline(__always)
     mutating func parseMembers(
         depth: Int, _ take: (JSONObject.Member, Range<Int>) -> Void
     ) throws(JSONParseError) {
