@@ -73,7 +73,7 @@ struct ToolCallIdentifiers {
     }
 }
 
-/// The hash FNV-1a of 64 bits (Fowler, Noll and Vo, RFC 9923): the same in every process, unlike Swift's own.
+/// The hash FNV-1a of 64 bits (Fowler, Noll and Vo): the same in every process, unlike Swift's own.
 private struct FNVHash {
     var value: UInt64 = 0xCBF2_9CE4_8422_2325
 

@@ -6,8 +6,9 @@ public enum ChatMessages {
     ///
     /// Text parts become one text, joined by newlines, unless the template takes parts; content that is null or absent
     /// beside tool calls becomes `""`. The arguments of tool calls, JSON in a string, become values, an empty
-    /// `tool_calls` is dropped, and the role `developer` becomes `system`. All else stays; so do all messages if one has
-    /// a role that OpenAI's API does not know, such as `ipython`: then they are in the template's own form already.
+    /// `tool_calls` is dropped, and the role `developer` becomes `system`. All else stays, such as a tool's result that
+    /// is a value rather than text; so do all messages if one has a role that OpenAI's API does not know, such as
+    /// `ipython`: then they are in the template's own form already.
     ///
     /// - Parameters:
     ///   - messages: the `messages` of a request.
@@ -30,6 +31,16 @@ public enum ChatMessages {
     private static let openAIRoles: Set = ["system", "developer", "user", "assistant", "tool", "function"]
 }
 
+extension JSONValue {
+    /// Whether it is a result of a tool that only a template can put in words.
+    fileprivate var isToolValue: Bool {
+        switch self {
+        case .bool, .integer, .bigInteger, .double, .object: true
+        case .null, .string, .array: false
+        }
+    }
+}
+
 /// Normalizes the message at one index.
 private struct MessageNormalizer {
     let index: Int
@@ -42,7 +53,10 @@ private struct MessageNormalizer {
         guard case .string(let role)? = result["role"] else { throw failure("needs a role, which is a string") }
         if role == "developer" { result["role"] = "system" }
         let content = result["content"] ?? .null
-        if !content.isNull || !(result["tool_calls"] ?? .null).isNull { result["content"] = try self.content(content) }
+        let isToolValue = role == "tool" && content.isToolValue
+        if !isToolValue, !content.isNull || !(result["tool_calls"] ?? .null).isNull {
+            result["content"] = try self.content(content)
+        }
         if let calls = result["tool_calls"] { result["tool_calls"] = try toolCalls(calls) }
         return result
     }

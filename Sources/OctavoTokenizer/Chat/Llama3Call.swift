@@ -94,12 +94,12 @@ struct Llama3Call {
 
 /// The descriptions of tools in Llama 3's own form.
 ///
-/// Meta's `ChatFormat` leaves them to whoever writes the system message. The words are ours; the form of the answer that
-/// they ask for is the one that Llama 3.1 was trained on.
+/// Meta's `ChatFormat` leaves them to whoever writes the system message. The words are ours; the form of the answer
+/// that they ask for is the one that Llama 3.1 was trained on.
 enum Llama3Tools {
     private static let instructions = """
-        You can call the functions below, each described in JSON. To call one, answer with nothing but a JSON object of \
-        its name and its arguments: {"name": "the_function", "parameters": {"an_argument": "its value"}}. To call \
+        You can call the functions below, each described in JSON. To call one, answer with nothing but a JSON object \
+        of its name and its arguments: {"name": "the_function", "parameters": {"an_argument": "its value"}}. To call \
         several, write several objects with semicolons between them. When no function helps, answer in words.
         """
 

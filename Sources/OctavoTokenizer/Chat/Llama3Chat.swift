@@ -2,9 +2,9 @@ import OctavoCore
 
 /// Llama 3's own form of a conversation, for checkpoints that carry no chat template, as Meta's do not.
 ///
-/// It writes what `ChatFormat` of Meta's llama-models (0.3) writes, token for token: a message is a header, two newlines,
-/// the content as it is and an end; the conversation ends with the header of an answer. Content is tokenized apart from
-/// its header. Unlike the templates of the instruct models on Hugging Face it trims nothing and adds no date.
+/// It writes what `ChatFormat` of Meta's llama-models (0.3) writes, token for token: a message is a header, two
+/// newlines, the content as it is and an end; the conversation ends with the header of an answer. Content is tokenized
+/// apart from its header. Unlike the templates of the instruct models on Hugging Face it trims nothing and adds no date.
 ///
 /// Llama 3 and 3.1 differ in two tokens, `<|eom_id|>` and `<|python_tag|>`, which only calls of tools need; where the
 /// vocabulary lacks one, a conversation that needs it is refused.

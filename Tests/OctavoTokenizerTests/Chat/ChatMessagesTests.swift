@@ -33,6 +33,12 @@ import Testing
         #expect(try ChatMessages.normalized(messages, contentFormat: .string) == messages)
     }
 
+    @Test(arguments: [22, 1.5, true, ["ok": true]] as [JSONValue])
+    func `a tool's result may be a value`(result: JSONValue) throws {
+        let message: JSONValue = ["role": "tool", "content": result]
+        #expect(try normalized(message) == message)
+    }
+
     @Test func `a developer is a system`() throws {
         #expect(try normalized(["role": "developer", "content": "x"]) == ["role": "system", "content": "x"])
     }
