@@ -45,21 +45,6 @@ public struct WeightMatrix: WeightRows {
         }
     }
 
-    /// Copies rows as they are stored; for matrices of type `bf16` or `f16` only.
-    ///
-    /// - Parameters:
-    ///   - range: rows of this matrix.
-    ///   - buffer: receives `range.count * columns` bit patterns.
-    public func readBits(rows range: Range<Int>, into buffer: UnsafeMutableBufferPointer<UInt16>) {
-        precondition(elementType == .bf16 || elementType == .f16, "the elements are no 16-bit floating-point numbers")
-        check(range, buffer.count)
-        guard let destination = buffer.baseAddress, !range.isEmpty else { return }
-        forEachRun(of: range) { source, first, count in
-            UnsafeMutableRawPointer(destination + first * columns)
-                .copyMemory(from: source, byteCount: count * rowByteCount)
-        }
-    }
-
     private func check(_ range: Range<Int>, _ capacity: Int) {
         precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows \(range) of a matrix of \(rows)")
         precondition(capacity >= range.count * columns, "the buffer is too small for \(range.count) rows")

@@ -55,22 +55,6 @@ import Testing
         }
     }
 
-    @Test(arguments: ["tiny-tied/hf", "tiny-tied/hf-f16", "tiny-tied/gguf/model-f16.gguf"])
-    func `bits of 16-bit matrices are those of the decoded numbers`(model: String) throws {
-        let checkpoint = try Checkpoint.open(Fixtures.model(model))
-        for role in [TensorRole.query(0), .key(1), .gate(0), .tokenEmbedding] {
-            let matrix = try checkpoint.matrix(role)
-            let floats = matrix.floats(inPiecesOf: 5)
-            var bits = [UInt16](repeating: 0, count: 3 * matrix.columns)
-            bits.withUnsafeMutableBufferPointer { matrix.readBits(rows: 2..<5, into: $0) }
-            let decoded = bits.map { bits in
-                matrix.elementType == .bf16
-                    ? Float(bitPattern: UInt32(bits) << 16) : Float(Float16(bitPattern: bits))
-            }
-            #expect(decoded == Array(floats[(2 * matrix.columns)..<(5 * matrix.columns)]))
-        }
-    }
-
     @Test func `no rows read nothing`() throws {
         let matrix = try Checkpoint.open(Fixtures.model("tiny-tied/hf")).matrix(.up(0))
         matrix.read(rows: 3..<3, into: UnsafeMutableBufferPointer(start: nil, count: 0))

@@ -88,7 +88,7 @@ extension Checkpoint {
     }
 }
 
-extension WeightMatrix {
+extension WeightRows {
     func floats(inPiecesOf count: Int) -> [Float] {
         var result = [Float](repeating: .nan, count: rows * columns)
         result.withUnsafeMutableBufferPointer { buffer in

@@ -43,7 +43,7 @@ struct Evaluate: ParsableCommand {
         let reference = try against.map {
             var engine = options.engine
             engine.scheme = referenceScheme
-            return try LoadedModel(path: $0, templatePath: nil, names: [], engine: engine)
+            return try LoadedModel(path: $0, templatePath: nil, names: [], generation: options.generation, engine: engine)
         }
         if let reference, reference.runner.vocabularySize != model.runner.vocabularySize {
             throw CommandFailure(
