@@ -1,7 +1,8 @@
-/// Reads little-endian values from a mapped file in order; every step is checked against the file's size.
+/// Reads little-endian values from a mapped file, or a part of it, in order; every step is checked against its end.
 struct ByteReader {
     let file: MappedFile
     private(set) var offset: Int
+    private let end: Int
     /// The metadata key being read, for errors.
     var key: String?
     /// The tensor being read, for errors.
@@ -11,9 +12,17 @@ struct ByteReader {
     init(_ file: MappedFile, at offset: Int = 0) {
         self.file = file
         self.offset = offset
+        end = file.bytes.count
     }
 
-    var remaining: Int { file.bytes.count - offset }
+    /// A reader of `part` of the file.
+    init(_ file: MappedFile, in part: Range<Int>) {
+        self.file = file
+        offset = part.lowerBound
+        end = part.upperBound
+    }
+
+    var remaining: Int { end - offset }
 
     mutating func read<Value: FixedWidthInteger>(_: Value.Type = Value.self) throws(WeightsError) -> Value {
         let start = offset
@@ -33,7 +42,11 @@ struct ByteReader {
 
     /// A string preceded by its 64-bit length.
     mutating func readString() throws(WeightsError) -> String {
-        let count = try readCount(minimumSize: 1, of: "bytes of a string")
+        try readString(count: try readCount(minimumSize: 1, of: "bytes of a string"))
+    }
+
+    /// A string of `count` bytes.
+    mutating func readString(count: Int) throws(WeightsError) -> String {
         let start = offset
         try skip(count)
         guard let string = String(validating: file.bytes[start..<offset], as: UTF8.self) else {

@@ -2,7 +2,7 @@ internal import Crypto
 
 extension Checkpoint {
     /// The SHA-256 of all that decides what the model computes, in hexadecimal: the configuration, and the name, shape,
-    /// type and stored bytes of every tensor in use.
+    /// type, stored bytes and scales of every tensor in use.
     ///
     /// It is the same for one file and for shards of the same tensors, and differs between formats.
     ///
@@ -12,9 +12,15 @@ extension Checkpoint {
         var hash = SHA256()
         hash.update(field: configuration.canonicalText)
         for role in TensorRole.stored(in: configuration) {
-            let tensor = try tensor(role, dimensions: role.shape(in: configuration).count)
-            hash.update(field: "\(role.huggingFaceName) \(tensor.shape) \(tensor.elementType) \(tensor.byteCount)")
-            hash.update(bufferPointer: tensor.bytes)
+            let weight = try weight(role, dimensions: role.shape(in: configuration).count)
+            let order = rowOrder(of: role) == .halves ? "" : " in pairs"
+            hash.update(
+                field: "\(role.huggingFaceName) \(weight.shape) \(weight.elementType) \(weight.byteCount)\(order)")
+            hash.update(weight)
+            if let scale = weight.scale {
+                hash.update(field: "scale \(scale.elementType) \(scale.byteCount)")
+                hash.update(StoredWeight(scale))
+            }
         }
         return hash.finalize().map { byte in
             let digits = String(byte, radix: 16)
@@ -26,6 +32,17 @@ extension Checkpoint {
 extension SHA256 {
     /// Adds text and its end.
     fileprivate mutating func update(field: String) { update(data: Array(field.utf8) + [0]) }
+
+    /// Adds the elements as they are stored, row-major.
+    fileprivate mutating func update(_ weight: StoredWeight) {
+        let type = weight.elementType
+        let rows = weight.shape.dropLast().reduce(1, *)
+        weight.forEachRun(ofRows: 0..<rows) { source, _, count in
+            update(
+                bufferPointer: UnsafeRawBufferPointer(
+                    start: source, count: count / type.blockLength * type.blockByteCount))
+        }
+    }
 }
 
 extension ModelConfiguration {

@@ -7,9 +7,15 @@ struct ConfigurationFile {
     let path: String
     let root: JSONObject
 
-    /// Reads the JSON object in the file at `path`.
-    init(path: String) throws(WeightsError) {
-        let file = try MappedFile(path: path)
+    /// The longest file accepted, in bytes: the index of the largest models has a few hundred thousand.
+    private static let maximumByteCount = 64 << 20
+
+    /// Reads the JSON object in `file`.
+    init(_ file: MappedFile) throws(WeightsError) {
+        let path = file.path
+        guard file.bytes.count <= Self.maximumByteCount else {
+            throw WeightsError(path: path, reason: "has \(file.bytes.count) bytes: it is not a model's configuration")
+        }
         let value: JSONValue
         do {
             value = try JSONValue.parse(file.bytes)

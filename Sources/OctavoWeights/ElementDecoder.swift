@@ -12,7 +12,11 @@ enum ElementDecoder {
         case .f32: UnsafeMutableRawPointer(destination).copyMemory(from: source, byteCount: count * 4)
         case .f16: decodeF16(from: source, count: count, into: destination)
         case .bf16: decodeBF16(from: source, count: count, into: destination)
-        case .i8: decodeI8(from: source, count: count, into: destination)
+        case .i8: decodeIntegers(Int8.self, from: source, count: count, into: destination)
+        case .i16: decodeIntegers(Int16.self, from: source, count: count, into: destination)
+        case .i32: decodeIntegers(Int32.self, from: source, count: count, into: destination)
+        case .i64: decodeIntegers(Int64.self, from: source, count: count, into: destination)
+        case .u8, .bool: decodeIntegers(UInt8.self, from: source, count: count, into: destination)
         case .q4_0: decodeQ4_0(from: source, count: count, into: destination)
         case .q4_1: decodeQ4_1(from: source, count: count, into: destination)
         case .q5_0: decodeQ5_0(from: source, count: count, into: destination)
@@ -43,10 +47,14 @@ enum ElementDecoder {
         }
     }
 
-    private static func decodeI8(
-        from source: UnsafeRawPointer, count: Int, into destination: UnsafeMutablePointer<Float>
+    /// Integers beyond 24 bits are rounded.
+    private static func decodeIntegers<Integer: FixedWidthInteger>(
+        _: Integer.Type, from source: UnsafeRawPointer, count: Int, into destination: UnsafeMutablePointer<Float>
     ) {
-        for index in 0..<count { destination[index] = Float(source.signedByte(at: index)) }
+        for index in 0..<count {
+            let stored = source.loadUnaligned(fromByteOffset: index &* MemoryLayout<Integer>.size, as: Integer.self)
+            destination[index] = Float(Integer(littleEndian: stored))
+        }
     }
 }
 

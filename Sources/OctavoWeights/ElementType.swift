@@ -2,7 +2,7 @@
 // swift-format-ignore: AlwaysUseLowerCamelCase
 /// How a file stores the elements of a tensor.
 ///
-/// The floating-point types and `i8` store one element at a time. The others are ggml's block formats: a block holds
+/// The floating-point and integer types store one element at a time. The others are ggml's block formats: a block holds
 /// 32 or 256 consecutive elements of a row as small integers, together with their scales.
 public enum ElementType: String, Sendable, Hashable, CaseIterable, CustomStringConvertible {
     /// IEEE 754 single precision.
@@ -13,6 +13,16 @@ public enum ElementType: String, Sendable, Hashable, CaseIterable, CustomStringC
     case bf16 = "BF16"
     /// A signed byte.
     case i8 = "I8"
+    /// A signed integer of 16 bits.
+    case i16 = "I16"
+    /// A signed integer of 32 bits.
+    case i32 = "I32"
+    /// A signed integer of 64 bits.
+    case i64 = "I64"
+    /// An unsigned byte.
+    case u8 = "U8"
+    /// A byte that is 0 or 1.
+    case bool = "BOOL"
     /// 4 bits each; a scale for 32.
     case q4_0 = "Q4_0"
     /// 4 bits each; a scale and a minimum for 32.
@@ -44,7 +54,7 @@ public enum ElementType: String, Sendable, Hashable, CaseIterable, CustomStringC
     /// How many elements of a row are stored together.
     public var blockLength: Int {
         switch self {
-        case .f32, .f16, .bf16, .i8: 1
+        case .f32, .f16, .bf16, .i8, .i16, .i32, .i64, .u8, .bool: 1
         case .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .iq4_NL: 32
         case .q2_K, .q3_K, .q4_K, .q5_K, .q6_K, .iq4_XS: 256
         }
@@ -53,9 +63,10 @@ public enum ElementType: String, Sendable, Hashable, CaseIterable, CustomStringC
     /// How many bytes such a block takes.
     public var blockByteCount: Int {
         switch self {
-        case .f32: 4
-        case .f16, .bf16: 2
-        case .i8: 1
+        case .i64: 8
+        case .f32, .i32: 4
+        case .f16, .bf16, .i16: 2
+        case .i8, .u8, .bool: 1
         case .q4_0, .iq4_NL: 18
         case .q4_1: 20
         case .q5_0: 22
@@ -72,6 +83,17 @@ public enum ElementType: String, Sendable, Hashable, CaseIterable, CustomStringC
 }
 
 extension ElementType {
+    /// Whether elements are integers, which alone are no weights.
+    var isInteger: Bool {
+        switch self {
+        case .i8, .i16, .i32, .i64, .u8, .bool: true
+        default: false
+        }
+    }
+
+    /// Whether each element is a floating-point number.
+    var isFloat: Bool { blockLength == 1 && !isInteger }
+
     /// The type that a safetensors header calls `dtype`.
     init?(safetensorsName dtype: String) {
         guard let type = Self(rawValue: dtype), type.blockLength == 1 else { return nil }

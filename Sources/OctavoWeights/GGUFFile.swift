@@ -20,8 +20,14 @@ public struct GGUFFile: Sendable {
     /// - Throws: `WeightsError` when it is no GGUF file, is cut short, names a key or tensor twice, or has a tensor of an
     ///   unknown type or beyond its end.
     /// - Complexity: O(header); a header holds the vocabulary, a few megabytes.
-    public init(path: String) throws(WeightsError) {
-        let file = try MappedFile(path: path)
+    public init(path: String) throws(WeightsError) { try self.init(MappedFile(path: path)) }
+
+    /// The same from memory, under the name `path`.
+    package init(path: String, contents: [UInt8]) throws(WeightsError) {
+        try self.init(MappedFile(path: path, contents: contents))
+    }
+
+    init(_ file: MappedFile) throws(WeightsError) {
         var reader = ByteReader(file)
         try Self.readMagicAndVersion(&reader)
         let tensorCount = try reader.readCount(minimumSize: 24, of: "tensors")
@@ -140,6 +146,7 @@ extension GGUFFile {
         _ entries: [Entry], from dataStart: Int, alignment: Int, in file: MappedFile
     ) throws(WeightsError) -> [String: StoredTensor] {
         var tensors: [String: StoredTensor] = [:]
+        var byteCount = 0
         for entry in entries {
             func failure(_ reason: String) -> WeightsError {
                 WeightsError(path: file.path, tensor: entry.name, reason: reason)
@@ -156,6 +163,8 @@ extension GGUFFile {
             guard tensors.updateValue(tensor, forKey: entry.name) == nil else {
                 throw failure("stands in the file twice")
             }
+            byteCount += tensor.byteCount
+            guard byteCount <= file.bytes.count else { throw failure("shares bytes with another tensor") }
         }
         return tensors
     }

@@ -9,12 +9,14 @@ internal import Foundation
 final class MappedFile: @unchecked Sendable {
     let path: String
     let bytes: UnsafeRawBufferPointer
+    private let isMapped: Bool
 
     /// Maps the regular file at `path`.
     ///
     /// - Throws: `WeightsError` with the system's reason when it cannot be opened or mapped.
     init(path: String) throws(WeightsError) {
         self.path = path
+        isMapped = true
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .system(path) }
         defer { close(descriptor) }
@@ -34,7 +36,17 @@ final class MappedFile: @unchecked Sendable {
         bytes = UnsafeRawBufferPointer(start: start, count: count)
     }
 
+    /// A file that exists in memory only, for tests: a copy of `contents` that goes by the name `path`.
+    init(path: String, contents: [UInt8]) {
+        self.path = path
+        isMapped = false
+        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: contents.count, alignment: 16)
+        copy.copyBytes(from: contents)
+        bytes = UnsafeRawBufferPointer(copy)
+    }
+
     deinit {
+        guard isMapped else { return bytes.deallocate() }
         if let start = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: start), bytes.count) }
     }
 }

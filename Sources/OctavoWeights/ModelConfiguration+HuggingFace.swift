@@ -32,10 +32,6 @@ extension ModelConfiguration {
     private static func refuseUnsupported(in file: ConfigurationFile) throws(WeightsError) {
         guard let type = try file.string("model_type") else { throw file.failure("model_type", "is missing") }
         guard type == "llama" else { throw file.failure("model_type", "\"\(type)\" is not supported, only \"llama\"") }
-        if file.value("quantization_config") != nil {
-            let method = try file.string("quantization_config.quant_method") ?? "unknown"
-            throw file.failure("quantization_config.quant_method", "\"\(method)\" is not supported yet")
-        }
         let activation = try file.string("hidden_act") ?? "silu"
         guard activation == "silu" else {
             throw file.failure("hidden_act", "\"\(activation)\" is not supported, only \"silu\"")

@@ -11,8 +11,10 @@ public struct SafetensorsFile: Sendable {
     public var path: String { file.path }
     /// The names of the tensors, in the order of the header.
     public let names: [String]
+    /// The strings that stand in the header beside the tensors (`__metadata__`).
+    let metadata: [String: String]
+    let tensors: [String: StoredTensor]
     private let file: MappedFile
-    private let tensors: [String: StoredTensor]
 
     /// The longest header accepted, as in the format's own library.
     private static let maximumHeaderByteCount: UInt64 = 100_000_000
@@ -21,8 +23,9 @@ public struct SafetensorsFile: Sendable {
     ///
     /// - Throws: `WeightsError` when the header is cut short or no JSON, or when a tensor's type is unknown, its size does
     ///   not match its shape, or its bytes are not in the file or belong to another tensor too.
-    public init(path: String) throws(WeightsError) {
-        let file = try MappedFile(path: path)
+    public init(path: String) throws(WeightsError) { try self.init(MappedFile(path: path)) }
+
+    init(_ file: MappedFile) throws(WeightsError) {
         let (header, dataStart) = try Self.readHeader(file)
         var names: [String] = []
         var tensors: [String: StoredTensor] = [:]
@@ -30,6 +33,7 @@ public struct SafetensorsFile: Sendable {
             names.append(member.key)
             tensors[member.key] = try Self.tensor(member.key, member.value, dataStart: dataStart, in: file)
         }
+        metadata = header["__metadata__"]?.objectValue.map(Self.strings) ?? [:]
         self.file = file
         self.names = names
         self.tensors = tensors
@@ -96,6 +100,11 @@ public struct SafetensorsFile: Sendable {
                 "\(offsets[1] - offsets[0]) bytes for \(shape) of \(type), which takes \(tensor.byteCount)")
         }
         return tensor
+    }
+
+    private static func strings(_ object: JSONObject) -> [String: String] {
+        let pairs = object.members.compactMap { member in member.value.stringValue.map { (member.key, $0) } }
+        return Dictionary(pairs) { first, _ in first }
     }
 
     /// The elements of an array of integers that are not negative.

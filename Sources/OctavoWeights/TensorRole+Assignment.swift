@@ -8,11 +8,11 @@ extension TensorRole {
     /// - Throws: `WeightsError` for a tensor that is missing, of the wrong shape, of integers without a scale, or
     ///   unknown.
     static func assign(
-        _ tensors: [String: StoredTensor], in configuration: ModelConfiguration, path: String,
+        _ tensors: [String: StoredWeight], in configuration: ModelConfiguration, path: String,
         naming name: (TensorRole) -> String
-    ) throws(WeightsError) -> [TensorRole: StoredTensor] {
+    ) throws(WeightsError) -> [TensorRole: StoredWeight] {
         var unused = tensors
-        var assigned: [TensorRole: StoredTensor] = [:]
+        var assigned: [TensorRole: StoredWeight] = [:]
         for role in stored(in: configuration) {
             guard let tensor = unused.removeValue(forKey: name(role)) else {
                 throw WeightsError(path: path, tensor: name(role), reason: "is missing")
@@ -21,18 +21,35 @@ extension TensorRole {
             guard tensor.shape == shape else {
                 throw tensor.failure("the shape is \(tensor.shape), expected \(shape)")
             }
-            guard tensor.elementType != .i8 else { throw tensor.failure("I8 elements have no scale") }
+            guard !tensor.elementType.isInteger || tensor.scale != nil else {
+                throw tensor.failure(
+                    "\(tensor.elementType) elements have no scale: the quantization_config of config.json is missing, or is "
+                        + "another tool's")
+            }
             assigned[role] = tensor
         }
         if configuration.tiesEmbeddings { unused[name(.outputHead)] = nil }
-        if let tensor = unused.values.filter({ !isDerivable($0.name) }).min(by: { $0.name < $1.name }) {
-            throw tensor.failure("is not part of a Llama model")
+        if let (name, tensor) = unused.filter({ !isDerivable($0.key) }).min(by: { $0.key < $1.key }) {
+            throw tensor.failure(reasonAgainst(name))
         }
         return assigned
     }
 
+    /// Why a tensor that no role uses is refused.
+    private static func reasonAgainst(_ name: String) -> String {
+        let known = [
+            (".bias", "biases are not supported"),
+            (".input_scale", "static scales of activations are not supported, only dynamic ones per token"),
+            ("zero_point", "zero points are not supported, only symmetric quantization"),
+            (".lora_A.weight", "adapters are not supported: merge it into the model first"),
+        ]
+        let reason = known.first { name.hasSuffix($0.0) }?.1
+        return "is not part of a Llama model that Octavo computes" + (reason.map { ": " + $0 } ?? "")
+    }
+
     /// Whether a tensor only repeats what the configuration tells: RoPE's frequencies.
     private static func isDerivable(_ name: String) -> Bool {
-        name == "rope_freqs.weight" || name.hasSuffix(".rotary_emb.inv_freq") || name.hasSuffix(".attn_rot_embd.weight")
+        name == "rope_freqs.weight" || name == "rope.freqs" || name.hasSuffix(".rotary_emb.inv_freq")
+            || name.hasSuffix(".attn_rot_embd.weight")
     }
 }

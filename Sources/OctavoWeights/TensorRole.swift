@@ -89,4 +89,22 @@ extension TensorRole {
         case .down(let layer): "blk.\(layer).ffn_down.weight"
         }
     }
+
+    /// The tensor's name in Meta's own files.
+    var metaName: String {
+        switch self {
+        case .tokenEmbedding: "tok_embeddings.weight"
+        case .outputNorm: "norm.weight"
+        case .outputHead: "output.weight"
+        case .attentionNorm(let layer): "layers.\(layer).attention_norm.weight"
+        case .feedForwardNorm(let layer): "layers.\(layer).ffn_norm.weight"
+        case .query(let layer): "layers.\(layer).attention.wq.weight"
+        case .key(let layer): "layers.\(layer).attention.wk.weight"
+        case .value(let layer): "layers.\(layer).attention.wv.weight"
+        case .attentionOutput(let layer): "layers.\(layer).attention.wo.weight"
+        case .gate(let layer): "layers.\(layer).feed_forward.w1.weight"
+        case .up(let layer): "layers.\(layer).feed_forward.w3.weight"
+        case .down(let layer): "layers.\(layer).feed_forward.w2.weight"
+        }
+    }
 }
