@@ -22,7 +22,8 @@ package final class QuantizedMatrix: Sendable {
         scales = AlignedBuffer(count: panelCount * Kernels.panel)
     }
 
-    /// Quantizes and packs matrices of equal column counts, one above the other, on all threads.
+    /// Packs matrices of equal column counts, one above the other, on all threads: INT8 of the file's own as it is, all
+    /// else quantized.
     package convenience init(stacking matrices: [any WeightRows], threads: ComputeThreads) {
         let columns = matrices[0].columns
         var firstChannels: [Int] = []
@@ -51,9 +52,14 @@ package final class QuantizedMatrix: Sendable {
             let integers = UnsafeMutableBufferPointer(start: quantized.base, count: matrix.columns)
             for channel in threads.share(Kernels.padded(matrix.rows), index: index, unit: Kernels.panel) {
                 if channel < matrix.rows {
-                    matrix.read(rows: channel..<channel + 1, into: values)
-                    scales.base[firstChannel + channel] = Quantizer.quantize(
-                        UnsafeBufferPointer(values), into: integers)
+                    if let stored = matrix.channelScales {
+                        matrix.readInt8(rows: channel..<channel + 1, into: integers)
+                        scales.base[firstChannel + channel] = stored[channel]
+                    } else {
+                        matrix.read(rows: channel..<channel + 1, into: values)
+                        scales.base[firstChannel + channel] = Quantizer.quantize(
+                            UnsafeBufferPointer(values), into: integers)
+                    }
                 }
                 Kernels.pack(
                     integers.baseAddress!, count: channel < matrix.rows ? matrix.columns : 0, depth: depth,
