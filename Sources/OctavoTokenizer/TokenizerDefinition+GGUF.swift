@@ -44,6 +44,9 @@ extension TokenizerDefinition {
     /// - Parameter path: the file's name, for messages.
     /// - Throws: `TokenizerError` naming the metadata key that is malformed or unsupported.
     public init(gguf: GGUFVocabulary, path: String) throws(TokenizerError) {
+        guard gguf.model != "llama" else {
+            throw TokenizerError(path: path, key: "tokenizer.ggml.model", reason: TokenizerError.sentencePiece)
+        }
         guard gguf.model == "gpt2" else {
             throw TokenizerError(
                 path: path, key: "tokenizer.ggml.model",

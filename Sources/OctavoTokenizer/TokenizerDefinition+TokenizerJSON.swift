@@ -16,6 +16,7 @@ extension TokenizerDefinition {
             throw TokenizerError(path: path, key: "", reason: "not JSON: \(error)")
         }
         let file = TokenizerJSON(path: path, root: root)
+        try file.refuseSentencePiece()
         try file.checkNormalizer()
         try file.checkDecoder()
         let preTokenizer = try file.preTokenizer()
@@ -55,6 +56,15 @@ private struct TokenizerJSON {
 // MARK: - Model
 
 extension TokenizerJSON {
+    /// A tokenizer converted from SentencePiece spells unknown bytes as tokens of their own, or is no BPE.
+    func refuseSentencePiece() throws(TokenizerError) {
+        guard let model = root["model"] else { return }
+        if model["byte_fallback"]?.boolValue == true {
+            throw failure("model.byte_fallback", TokenizerError.sentencePiece)
+        }
+        if model["type"]?.stringValue == "Unigram" { throw failure("model.type", TokenizerError.sentencePiece) }
+    }
+
     func model() throws(TokenizerError) -> JSONValue {
         guard let model = value("model", of: root) else { throw failure("model", "missing") }
         guard let type = model["type"]?.stringValue, type == "BPE" else {
@@ -68,7 +78,6 @@ extension TokenizerJSON {
         if let dropout = value("dropout", of: model), dropout.doubleValue != 0 {
             throw failure("model.dropout", "unsupported; encoding would be random")
         }
-        if model["byte_fallback"]?.boolValue == true { throw failure("model.byte_fallback", "unsupported") }
         return model
     }
 

@@ -8,8 +8,13 @@ extension TokenizerDefinition {
     ///
     /// - Parameter bytes: the file's contents.
     /// - Parameter path: the file's name, for messages.
-    /// - Throws: `TokenizerError` naming the line that is malformed.
-    public init(tokenizerModel bytes: [UInt8], path: String) throws(TokenizerError) {
+    /// - Parameter vocabularySize: how many tokens the model has; special tokens beyond it are left out.
+    /// - Throws: `TokenizerError` naming the line that is malformed, or for SentencePiece's file of the same name.
+    public init(tokenizerModel bytes: [UInt8], path: String, vocabularySize: Int? = nil) throws(TokenizerError) {
+        // SentencePiece's is a protocol buffer that begins with field 1, a token.
+        guard bytes.first != 0x0A else {
+            throw TokenizerError(path: path, key: "", reason: TokenizerError.sentencePiece)
+        }
         var tokens: [Token] = []
         for (index, line) in bytes.split(separator: UInt8(ascii: "\n")).enumerated() {
             guard let (token, rank) = Self.tokenAndRank(line), !token.isEmpty, rank < Self.maximumTokenCount else {
@@ -21,7 +26,8 @@ extension TokenizerDefinition {
         }
         guard !tokens.isEmpty else { throw TokenizerError(path: path, key: "", reason: "holds no token") }
         let merges = Self.everySplit(of: tokens)
-        tokens += Self.llama31SpecialTokens.map { Token(bytes: Array($0.utf8), kind: .special) }
+        let room = max(0, (vocabularySize ?? .max) - tokens.count)
+        tokens += Self.llama31SpecialTokens.prefix(room).map { Token(bytes: Array($0.utf8), kind: .special) }
         self.init(
             path: path, tokens: tokens, merges: merges, preTokenizer: .llama3, ignoresMerges: true,
             bosToken: Self.conventionalBOSToken(in: tokens), endTokens: Self.conventionalEndTokens(in: tokens),

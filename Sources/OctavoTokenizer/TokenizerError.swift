@@ -16,4 +16,9 @@ public struct TokenizerError: Error, Hashable, CustomStringConvertible {
 
     /// `tokenizer.json: model.merges[17]: …`
     public var description: String { key.isEmpty ? "\(path): \(reason)" : "\(path): \(key): \(reason)" }
+
+    /// Why the tokenizers of Llama 2 and its kin are refused.
+    static let sentencePiece =
+        "unsupported: a SentencePiece tokenizer, as Llama 2's; Octavo runs byte-level BPE, as Llama 3's and GPT-2's: use a "
+        + "model that has one"
 }
