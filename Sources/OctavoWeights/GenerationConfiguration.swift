@@ -16,7 +16,7 @@ public enum GenerationConfiguration {
     public static func samplingDefaults(ofModel path: String) throws(WeightsError) -> SamplingParameters {
         let filePath = "\(path)/\(fileName)"
         guard FileManager.default.fileExists(atPath: filePath) else { return SamplingParameters() }
-        return try ConfigurationFile(path: filePath).samplingDefaults()
+        return try ConfigurationFile(MappedFile(path: filePath)).samplingDefaults()
     }
 }
 

@@ -7,7 +7,7 @@ import OctavoWorker
 
 /// Options of the commands that load weights.
 struct ComputeOptions: ParsableArguments {
-    @Argument(help: "The model: a .gguf file or a directory with safetensors.")
+    @Argument(help: "The model: a .gguf file, or a directory in Hugging Face's or Meta's format.")
     var modelPath: String
 
     @Option(help: "A chat template that overrides the model's own.")
@@ -26,7 +26,7 @@ struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "What a model is: sizes, types, tokenizer, template, fingerprint.",
         discussion: "Examples:\n  octavo model inspect MODEL\n  octavo model inspect MODEL --json")
-    @Argument(help: "The model: a .gguf file or a directory with safetensors.") var model: String
+    @Argument(help: "The model: a .gguf file, or a directory in Hugging Face's or Meta's format.") var model: String
     @Flag(help: "Print one JSON document.") var json = false
 
     func run() throws {
@@ -52,7 +52,7 @@ struct ComputeLogits: ParsableCommand {
     var full: String?
 
     func run() throws {
-        let model = try options.load()
+        let model = try LoadedWeights(path: options.modelPath, engine: options.engine)
         let writer = try full.map { try SafetensorsWriter(path: $0) }
         var index = 0
         try JSONLines.forEach { _, line in

@@ -39,38 +39,31 @@ struct LoadedModel {
     ) throws {
         let text = try TextModel(path: path, templatePath: templatePath)
         samplingDefaults = try generation.samplingDefaults(model: path)
-        let checkpoint = try Checkpoint.open(path)
-        let (tokens, rows) = (text.tokenizer.vocabularySize, checkpoint.configuration.vocabularySize)
+        let weights = try LoadedWeights(path: path, engine: engineOptions) { checkpoint in
+            try Self.check(text.tokenizer, against: checkpoint, path: path)
+        }
+        (checkpoint, runner) = (weights.checkpoint, weights.runner)
+        engine = LocalEngine(
+            runner: runner, tokens: text.tokenizer, endTokens: Self.endTokens(checkpoint, text),
+            configuration: try engineOptions.engineConfiguration())
+        encoder = text.encoder(contextLength: runner.contextLength)
+        self.names = names + [checkpoint.name, path].filter { !names.contains($0) }
+        let precision = try engineOptions.runnerConfiguration().kvCachePrecision
+        fingerprint = try Self.fingerprint(
+            checkpoint, text, defaults: samplingDefaults,
+            arithmetic: "\(runner.model.scheme.rawValue) kv-\(precision.rawValue)")
+        self.text = text
+    }
+
+    /// Refuses a tokenizer whose ids the weights do not have.
+    private static func check(_ tokenizer: Tokenizer, against checkpoint: Checkpoint, path: String) throws {
+        let (tokens, rows) = (tokenizer.vocabularySize, checkpoint.configuration.vocabularySize)
         guard tokens <= rows else {
             throw CommandFailure(
                 .badData,
                 "\(path): the tokenizer has \(Format.count(tokens)) tokens, but the weights have \(Format.count(rows)): they "
                     + "belong to different models. Fetch both from the same place.")
         }
-        let threads = ComputeThreads(count: try engineOptions.threadCount())
-        let scheme = try engineOptions.quantizationScheme()
-        let layers = checkpoint.configuration.layerCount
-        let rate = RateMeter()
-        let model = try LlamaModel(checkpoint, scheme: scheme, threads: threads) { done in
-            let left = rate.secondsLeft(done: Double(done), of: Double(layers), phase: "loading")
-            Console.progress(
-                "loading \(checkpoint.name): layer \(done) of \(layers)"
-                    + (left.map { ", \(Format.duration($0)) left" } ?? ""))
-        }
-        Console.clearProgress()
-        let configuration = try engineOptions.runnerConfiguration()
-        runner = LlamaRunner(
-            model, threads: threads, kernels: try engineOptions.selectedKernels(), configuration: configuration)
-        engine = LocalEngine(
-            runner: runner, tokens: text.tokenizer, endTokens: Self.endTokens(checkpoint, text),
-            configuration: try engineOptions.engineConfiguration())
-        encoder = text.encoder(contextLength: runner.contextLength)
-        self.names = names + [checkpoint.name, path].filter { !names.contains($0) }
-        fingerprint = try Self.fingerprint(
-            checkpoint, text, defaults: samplingDefaults,
-            arithmetic: "\(model.scheme.rawValue) kv-\(configuration.kvCachePrecision.rawValue)")
-        self.checkpoint = checkpoint
-        self.text = text
     }
 
     /// The tokens that a checkpoint names, and those that its vocabulary has by convention where the names are not all:

@@ -6,12 +6,17 @@ import OctavoWeights
 /// What `octavo model inspect` tells.
 struct ModelReport {
     private let checkpoint: Checkpoint
-    private let textModel: TextModel
+    /// `nil` for weights without a tokenizer beside them.
+    private let textModel: TextModel?
     private let fingerprint: String
 
     init(path: String) throws {
         checkpoint = try Checkpoint.open(path)
-        textModel = try TextModel(path: path, templatePath: nil)
+        do {
+            textModel = try TextModel(path: path, templatePath: nil)
+        } catch let error as CommandFailure where error.status == .inputNotFound {
+            textModel = nil
+        }
         fingerprint = try checkpoint.fingerprint()
     }
 
@@ -51,7 +56,7 @@ struct ModelReport {
     }
 
     private var chatFormat: ChatFormatKind {
-        switch textModel.chatFormat {
+        switch textModel?.chatFormat {
         case .template: .template
         case .llama3: .llama3
         case nil: .none
@@ -77,7 +82,8 @@ struct ModelReport {
             "stored_type": elementTypes.map { .string($0.linear.description) } ?? .null,
             "embedding_type": elementTypes.map { .string($0.embedding.description) } ?? .null,
             "end_tokens": .array(checkpoint.endTokens.map { .integer(Int($0)) }),
-            "tokenizer_vocabulary": .integer(textModel.tokenizer.vocabularySize),
+            "stored_quantization": checkpoint.storedQuantization.map { .string($0.description) } ?? .null,
+            "tokenizer_vocabulary": textModel.map { .integer($0.tokenizer.vocabularySize) } ?? .null,
             "has_chat_template": .bool(chatFormat == .template), "chat_format": .string(chatFormat.rawValue),
             "int8_bytes": .integer(linearWeights),
             "kv_bytes_per_position": .integer(cacheBytesPerPosition), "fingerprint": .string(fingerprint),
@@ -102,6 +108,8 @@ struct ModelReport {
             ),
             ("vocabulary", "\(Format.count(sizes.vocabularySize)) tokens, ends at \(checkpoint.endTokens)"),
             ("stored as", kinds + (sizes.tiesEmbeddings ? " (tied to the head)" : "")),
+            ("quantized", checkpoint.storedQuantization.map { "by \($0)" } ?? "at load, to INT8"),
+            ("tokenizer", textModel.map { "\(Format.count($0.tokenizer.vocabularySize)) tokens" } ?? "none"),
             ("chat format", chatFormat.text),
             (
                 "memory",

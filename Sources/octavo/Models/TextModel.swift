@@ -95,7 +95,8 @@ extension TextModel {
         let bytes = try readBytes(path)
         let definition =
             path.hasSuffix(".model")
-            ? try TokenizerDefinition(tokenizerModel: bytes, path: path)
+            ? try TokenizerDefinition(
+                tokenizerModel: bytes, path: path, vocabularySize: metaVocabularySize(folder))
             : try TokenizerDefinition(tokenizerJSON: bytes, path: path)
         let configuration = try tokenizerConfiguration(folder)
         let source = try templatePath.map(read) ?? templateFile(folder) ?? template(in: configuration)
@@ -104,6 +105,15 @@ extension TextModel {
             template: source.map { try ChatTemplate(source: $0, name: templatePath ?? "chat template of \(folder)") },
             templateSource: source, bosText: spelling(configuration["bos_token"]),
             eosText: spelling(configuration["eos_token"]), identity: bytes)
+    }
+
+    /// How many tokens a model in Meta's format has: its `tokenizer.model` does not list the special ones.
+    private static func metaVocabularySize(_ folder: String) throws -> Int? {
+        let path = "\(folder)/params.json"
+        guard FileManager.default.fileExists(atPath: path),
+            let size = try? JSONValue.parse(readBytes(path))["vocab_size"]?.integerValue
+        else { return nil }
+        return size > 0 ? size : nil
     }
 
     private static func tokenizerConfiguration(_ folder: String) throws -> JSONObject {
