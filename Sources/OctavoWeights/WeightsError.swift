@@ -26,6 +26,13 @@ public struct WeightsError: Error, Hashable, CustomStringConvertible {
         if let tensor { place.append("tensor \(tensor)") }
         if let key { place.append("key \(key)") }
         if let offset { place.append("at byte \(offset)") }
-        return ([path] + (place.isEmpty ? [] : [place.joined(separator: " ")]) + [reason]).joined(separator: ": ")
+        let parts = [path] + (place.isEmpty ? [] : [place.joined(separator: " ")]) + [reason]
+        return parts.map(Self.onOneLine).joined(separator: ": ")
+    }
+
+    /// Names come from files: without control characters, and cut where they are absurdly long.
+    private static func onOneLine(_ text: String) -> String {
+        let scalars = text.unicodeScalars.prefix(1000).map { $0.properties.generalCategory == .control ? "?" : $0 }
+        return String(String.UnicodeScalarView(scalars))
     }
 }

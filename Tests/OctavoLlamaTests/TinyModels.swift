@@ -44,10 +44,14 @@ struct TinyModel: Sendable, CustomStringConvertible {
         }
     }
 
-    /// Every checkpoint whose quantized outputs the fixtures give.
+    /// Every checkpoint whose quantized outputs the fixtures give. Files of floats hold the same numbers, but for some in
+    /// f16 that are subnormal there.
     static let quantizedVariants: [Variant] = names.map(TinyModel.init).flatMap { model -> [Variant] in
         let candidates = [
-            ("octavo", "hf"), ("octavo", "hf-sharded"), ("gguf-q8_0.octavo", "gguf/model-q8_0.gguf"),
+            ("octavo", "hf"), ("octavo", "hf-f16"), ("octavo", "hf-sharded"), ("octavo", "meta"),
+            ("octavo", "gguf/model-f16.gguf"), ("torchao-bin", "torchao-bin"),
+            ("torchao-safetensors", "torchao-safetensors"), ("compressed-tensors", "compressed-tensors"),
+            ("fmo", "fmo"), ("fmo-0.1", "fmo-0.1"), ("gguf-q8_0.octavo", "gguf/model-q8_0.gguf"),
             ("gguf-q4_1.octavo", "gguf/model-q4_1.gguf"),
         ]
         return candidates.map { Variant(model: model, name: $0.0, path: $0.1) }
@@ -58,6 +62,14 @@ struct TinyModel: Sendable, CustomStringConvertible {
         _ path: String, threads: Int = 2, kernels: Kernels = .best, precision: KVCachePrecision = .f32,
         stepTokens: Int = 64
     ) throws -> LlamaRunner {
+        try runner(
+            Checkpoint.open(path), threads: threads, kernels: kernels, precision: precision, stepTokens: stepTokens)
+    }
+
+    static func runner(
+        _ checkpoint: Checkpoint, threads: Int = 2, kernels: Kernels = .best, precision: KVCachePrecision = .f32,
+        stepTokens: Int = 64
+    ) throws -> LlamaRunner {
         let team = ComputeThreads(count: threads)
         var configuration = LlamaRunner.Configuration()
         configuration.kvCacheBytes = 16 << 20
@@ -65,7 +77,7 @@ struct TinyModel: Sendable, CustomStringConvertible {
         configuration.maximumStepTokens = stepTokens
         configuration.maximumStepLogits = 64
         return LlamaRunner(
-            try LlamaModel(Checkpoint.open(path), threads: team), threads: team, kernels: kernels,
+            try LlamaModel(checkpoint, threads: team), threads: team, kernels: kernels,
             configuration: configuration)
     }
 }

@@ -89,7 +89,7 @@ import Testing
         ("rope_parameters", ["full_attention": [:]], "key rope_parameters.full_attention: is not supported"),
         (
             "quantization_config", ["quant_method": "torchao"],
-            "key quantization_config.quant_method: \"torchao\" is not supported yet"
+            "key quantization_config.quant_type.default._type: is missing"
         ),
         ("tie_word_embeddings", "yes", "key tie_word_embeddings: expected a boolean, found \"yes\""),
     ]

@@ -174,7 +174,7 @@ private func safetensors(_ header: String, data: Int, headerCount: UInt64? = nil
         let message = try open {
             try FileManager.default.removeItem(atPath: $0 + "/model.safetensors.index.json")
         }
-        #expect(message?.contains("holds neither model.safetensors nor model.safetensors.index.json") == true)
+        #expect(message?.contains("holds neither model.safetensors nor pytorch_model.bin, nor an index") == true)
     }
 
     @Test func `a path to nothing, to a shard and to no model is refused`() throws {
@@ -191,7 +191,8 @@ private func safetensors(_ header: String, data: Int, headerCount: UInt64? = nil
         let folder = try TemporaryFolder()
         #expect(
             try weightsFailure { _ = try Checkpoint.open(folder.path) }
-                == folder.path + "/config.json: No such file or directory")
+                == folder.path
+                + ": holds neither config.json (Hugging Face) nor params.json (Meta); give a GGUF file by its own path")
         #expect(
             try weightsFailure { _ = try SafetensorsFile(path: folder.path) }
                 == folder.path + ": is not a regular file")

@@ -210,7 +210,7 @@ extension PickleMachine {
         }
         guard let word = PickleGlobal(name: "\(module).\(name)") else {
             throw reader.failure(
-                "refuses \(Self.displayed("\(module).\(name)")): not a class of PyTorch or TorchAO checkpoints "
+                "refuses \(module.prefix(200)).\(name.prefix(200)): not a class of PyTorch or TorchAO checkpoints "
                     + "(of TorchAO, Octavo reads Int8DynamicActivationInt8Weight)",
                 at: start)
         }
@@ -227,11 +227,6 @@ extension PickleMachine {
         let line = try reader.readString(count: newline - start)
         try reader.skip(1)
         return line
-    }
-
-    /// A name as a message may show it: on one line, and not too long.
-    private static func displayed(_ name: String) -> String {
-        String(String.UnicodeScalarView(name.unicodeScalars.prefix(200).map { $0.value < 0x20 ? "?" : $0 }))
     }
 
     private mutating func useMemo(_ opcode: Opcode) throws(WeightsError) {
