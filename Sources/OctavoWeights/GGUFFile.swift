@@ -118,7 +118,10 @@ extension GGUFFile {
             let typeOffset = reader.offset
             let code = try reader.read(UInt32.self)
             guard let type = ElementType(ggmlCode: code) else {
-                throw reader.failure("ggml type \(code) is not supported", at: typeOffset)
+                let name = ElementType.unsupportedGGMLNames[code].map { " (\($0))" } ?? ""
+                throw reader.failure(
+                    "ggml type \(code)\(name) is not supported: convert the model again, for instance to Q8_0",
+                    at: typeOffset)
             }
             entries.append(Entry(name: name, shape: shape, type: type, offset: try reader.read()))
             reader.tensor = nil

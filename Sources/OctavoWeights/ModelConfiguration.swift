@@ -58,6 +58,9 @@ public struct ModelConfiguration: Sendable, Hashable {
 
     /// The largest size accepted: products of three fit 64 bits.
     static let maximumSize = 1 << 20
+    /// The largest number of inputs of a linear layer: sums of so many INT8 products are exact in 32 bits, with weights
+    /// of -128 too.
+    static let maximumLayerInputs = 1 << 16
     /// The largest number of blocks accepted.
     static let maximumLayerCount = 1 << 12
     /// The longest context accepted, in tokens.
@@ -71,6 +74,10 @@ extension ModelConfiguration {
             return "\(headCount) attention heads are no multiple of \(keyValueHeadCount) key-value heads"
         }
         guard headDimension % 2 == 0 else { return "the head dimension, \(headDimension), is odd" }
+        let inputs = max(hiddenSize, intermediateSize, headCount * headDimension)
+        guard inputs <= Self.maximumLayerInputs else {
+            return "linear layers of \(inputs) inputs: up to \(Self.maximumLayerInputs) are supported"
+        }
         guard rmsNormEpsilon.isFinite, rmsNormEpsilon >= 0 else { return "an RMSNorm epsilon of \(rmsNormEpsilon)" }
         guard ropeTheta.isFinite, ropeTheta > 0 else { return "a RoPE base of \(ropeTheta)" }
         return ropeContradiction

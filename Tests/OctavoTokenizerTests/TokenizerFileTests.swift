@@ -55,6 +55,26 @@ struct GGUFVocabularyTests {
     }
 }
 
+struct SentencePieceTests {
+    @Test func `Llama 2's tokenizers are refused as what they are`() throws {
+        let gguf = GGUFVocabulary(model: "llama", pre: nil, tokens: ["<s>"], tokenTypes: [3], merges: [])
+        let protocolBuffer: [UInt8] = [0x0A, 0x0E, 0x0A, 0x05] + Array("<unk>".utf8)
+        let errors = [
+            try #require(throws: TokenizerError.self) { try TokenizerDefinition(gguf: gguf, path: "m.gguf") },
+            try #require(throws: TokenizerError.self) {
+                try TokenizerDefinition(tokenizerModel: protocolBuffer, path: "tokenizer.model")
+            },
+            try #require(throws: TokenizerError.self) {
+                try TokenizerDefinition(
+                    tokenizerJSON: Array(#"{"model": {"type": "BPE", "byte_fallback": true}}"#.utf8), path: "t.json")
+            },
+        ]
+        for error in errors {
+            #expect(error.reason.hasPrefix("unsupported: a SentencePiece tokenizer, as Llama 2's"), "\(error)")
+        }
+    }
+}
+
 struct TokenizerModelTests {
     /// `a`, `b`, `ab`, `abb`, `日` and its bytes, ranked in this order.
     private static let lines = "YQ== 0\nYg== 1\nYWI= 2\nYWJi 3\n5g== 4\nlw== 5\npQ== 6\n5pel 7\n"
@@ -70,6 +90,14 @@ struct TokenizerModelTests {
         let tokenizer = try Tokenizer(definition)
         #expect(tokenizer.encode("abab abb日日") == [2, 2, 3, 4, 5, 6, 4, 5, 6])
         #expect(tokenizer.encode("日") == [7])
+    }
+
+    @Test func `special tokens beyond the model's vocabulary are left out`() throws {
+        for (size, expected) in [(10, 10), (8, 8), (3, 8), (1000, 264)] {
+            let definition = try TokenizerDefinition(
+                tokenizerModel: Array(Self.lines.utf8), path: "tokenizer.model", vocabularySize: size)
+            #expect(definition.tokens.count == expected)
+        }
     }
 
     @Test func `Llama 3.1's special tokens follow the others`() throws {

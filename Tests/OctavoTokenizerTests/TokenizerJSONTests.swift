@@ -82,7 +82,7 @@ struct TokenizerJSONTests {
             (["model"], nil, "model", "missing"),
             (["model", "type"], "Unigram", "model.type", "BPE"),
             (["model", "dropout"], 0.1, "model.dropout", "random"),
-            (["model", "byte_fallback"], true, "model.byte_fallback", "unsupported"),
+            (["model", "byte_fallback"], true, "model.byte_fallback", "unsupported: a SentencePiece tokenizer"),
             (["model", "end_of_word_suffix"], "</w>", "model.end_of_word_suffix", "unsupported"),
             (["model", "unk_token"], "<unk>", "model.unk_token", "no such token"),
             (["model", "vocab"], [], "model.vocab", "object"),

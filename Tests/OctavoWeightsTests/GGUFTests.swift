@@ -102,7 +102,7 @@ import Testing
             "tensor w at byte 128: 264 bytes reach beyond the end of the file, at 384 bytes"
         ),
         ({ $0.tensors[0].type = 8 }, "tensor w at byte 128: rows of 4 elements are no whole number of Q8_0 blocks"),
-        ({ $0.tensors[0].type = 16 }, "tensor w at byte 86: ggml type 16 is not supported"),
+        ({ $0.tensors[0].type = 16 }, "tensor w at byte 86: ggml type 16 (IQ2_XXS) is not supported"),
         ({ $0.tensors[0].type = .max }, "ggml type 4294967295 is not supported"),
         ({ $0.tensors[0].offset = 3 }, "tensor w: the offset 3 is no multiple of the alignment, 32"),
         ({ $0.tensors[0].offset = 0xFFFF_FFFF_FFFF_FFE0 }, "tensor w: begins beyond the end of the file"),

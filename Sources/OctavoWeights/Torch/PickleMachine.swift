@@ -211,7 +211,7 @@ extension PickleMachine {
         guard let word = PickleGlobal(name: "\(module).\(name)") else {
             throw reader.failure(
                 "refuses \(module.prefix(200)).\(name.prefix(200)): not a class of PyTorch or TorchAO checkpoints "
-                    + "(of TorchAO, Octavo reads Int8DynamicActivationInt8Weight)",
+                    + "that Octavo reads (f32, f16, bf16, and TorchAO's Int8DynamicActivationInt8Weight)",
                 at: start)
         }
         return word
