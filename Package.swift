@@ -16,6 +16,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.30.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
@@ -58,6 +60,17 @@ let package = Package(
             dependencies: ["OctavoCore", .product(name: "Crypto", package: "swift-crypto")],
             swiftSettings: strict),
 
+        // Model names → the files of the Hugging Face cache; downloads into that cache.
+        .target(
+            name: "OctavoHub",
+            dependencies: [
+                "OctavoCore", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
+
         // Llama in INT8 on the CPU.
         .target(name: "COctavoKernels"),
         .target(
@@ -80,7 +93,7 @@ let package = Package(
             name: "octavo",
             dependencies: [
                 "OctavoCore", "OctavoTokenizer", "OctavoPostgres", "OctavoQueue", "OctavoFiles", "OctavoBatching",
-                "OctavoEngine", "OctavoWeights", "OctavoLlama", "OctavoWorker",
+                "OctavoEngine", "OctavoWeights", "OctavoHub", "OctavoLlama", "OctavoWorker",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
