@@ -2,6 +2,7 @@ import ArgumentParser
 import Logging
 import OctavoCore
 import OctavoFiles
+import OctavoHub
 import OctavoQueue
 import OctavoWeights
 
@@ -27,7 +28,7 @@ struct Enqueue: AsyncParsableCommand {
     @Option(
         name: [.short, .long],
         help:
-            "The model that is to answer: the name a worker serves, or a path, which also counts tokens exactly (OCTAVO_MODEL; default: any)."
+            "The model that is to answer: the name a worker serves, or one on this machine as for run, which also counts tokens exactly (OCTAVO_MODEL; default: any)."
     )
     var model: String?
 
@@ -70,7 +71,7 @@ struct Enqueue: AsyncParsableCommand {
     }
 }
 
-/// What `--model` of `enqueue` names: a path, whose tokenizer counts exactly, or only a name.
+/// What `--model` of `enqueue` names: a model on this machine, whose tokenizer counts exactly, or only a name.
 struct ModelTarget {
     var name: String?
     var aliases: [String] = []
@@ -80,21 +81,27 @@ struct ModelTarget {
 
     init(_ model: String?) throws {
         guard let model else { return }
-        if model.contains("/") || model.hasSuffix(".gguf") {
-            self = try ModelTarget(path: model, templatePath: nil, names: [], generation: GenerationOptions.parse([]))
-        } else {
+        guard let location = try ModelLocation.find(model) else {
+            // Workers elsewhere may serve it under this name.
+            guard HubName(model) != nil else { throw ModelLocation.missing(model) }
+            if model.contains("/") {
+                Console.note("\(model) is not on this machine: it is queued by name, and prompts are measured in bytes")
+            }
             name = model
+            return
         }
+        self = try ModelTarget(location, templatePath: nil, names: [], generation: GenerationOptions.parse([]))
     }
 
-    /// The model at a path, under its first name.
-    init(path: String, templatePath: String?, names: [String], generation: GenerationOptions) throws {
-        let text = try TextModel(path: path, templatePath: templatePath)
-        let checkpoint = try Checkpoint.open(path)
-        name = names.first ?? checkpoint.name
-        aliases = names.dropFirst() + [checkpoint.name, path]
+    /// The model at a place, under its first name.
+    init(_ location: ModelLocation, templatePath: String?, names: [String], generation: GenerationOptions) throws {
+        let text = try TextModel(path: location.path, templatePath: templatePath)
+        let checkpoint = try Checkpoint.open(location.path)
+        let names = names + location.names(of: checkpoint)
+        name = names[0]
+        aliases = Array(names.dropFirst())
         encoder = text.encoder(contextLength: checkpoint.configuration.contextLength)
-        samplingDefaults = try generation.samplingDefaults(model: path)
+        samplingDefaults = try generation.samplingDefaults(model: location.path)
     }
 }
 

@@ -4,19 +4,23 @@ import OctavoCore
 struct ModelCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "model",
-        abstract: "Look into a model, and run its parts on JSON lines from stdin.",
+        abstract: "Fetch a model, look into it, and run its parts on JSON lines from stdin.",
         subcommands: [
-            Inspect.self, Evaluate.self, Tokenize.self, Detokenize.self, Render.self, ComputeLogits.self, Generate.self,
+            Inspect.self, Pull.self, Evaluate.self, Tokenize.self, Detokenize.self, Render.self, ComputeLogits.self,
+            Generate.self,
         ])
 }
 
 /// Options of the filters that need no weights.
 struct TextModelOptions: ParsableArguments {
-    @Argument(help: "The model: a .gguf file, a directory, tokenizer.json or tokenizer.model.")
+    @Argument(
+        help:
+            "The model: a .gguf file, a directory, tokenizer.json, tokenizer.model, or a name in the Hugging Face cache."
+    )
     var model: String
 
     @Option(help: "A chat template that overrides the model's own.")
     var chatTemplate: String?
 
-    func open() throws -> TextModel { try TextModel(path: model, templatePath: chatTemplate) }
+    func open() throws -> TextModel { try TextModel(path: ModelLocation(model).path, templatePath: chatTemplate) }
 }

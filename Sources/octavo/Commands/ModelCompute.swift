@@ -7,8 +7,11 @@ import OctavoWorker
 
 /// Options of the commands that load weights.
 struct ComputeOptions: ParsableArguments {
-    @Argument(help: "The model: a .gguf file, or a directory in Hugging Face's or Meta's format.")
-    var modelPath: String
+    @Argument(
+        help:
+            "The model: a .gguf file, a directory in Hugging Face's or Meta's format, or a name in the Hugging Face cache."
+    )
+    var model: String
 
     @Option(help: "A chat template that overrides the model's own.")
     var chatTemplate: String?
@@ -18,7 +21,7 @@ struct ComputeOptions: ParsableArguments {
 
     func load() throws -> LoadedModel {
         try LoadedModel(
-            path: modelPath, templatePath: chatTemplate, names: [], generation: generation, engine: engine)
+            ModelLocation(model), templatePath: chatTemplate, names: [], generation: generation, engine: engine)
     }
 }
 
@@ -26,11 +29,15 @@ struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "What a model is: sizes, types, tokenizer, template, fingerprint.",
         discussion: "Examples:\n  octavo model inspect MODEL\n  octavo model inspect MODEL --json")
-    @Argument(help: "The model: a .gguf file, or a directory in Hugging Face's or Meta's format.") var model: String
+    @Argument(
+        help:
+            "The model: a .gguf file, a directory in Hugging Face's or Meta's format, or a name in the Hugging Face cache."
+    )
+    var model: String
     @Flag(help: "Print one JSON document.") var json = false
 
     func run() throws {
-        let report = try ModelReport(path: model)
+        let report = try ModelReport(ModelLocation(model))
         if json { Console.result(report.json) } else { Console.result(report.text) }
     }
 }
@@ -52,7 +59,7 @@ struct ComputeLogits: ParsableCommand {
     var full: String?
 
     func run() throws {
-        let model = try LoadedWeights(path: options.modelPath, engine: options.engine)
+        let model = try LoadedWeights(ModelLocation(options.model), engine: options.engine)
         let writer = try full.map { try SafetensorsWriter(path: $0) }
         var index = 0
         try JSONLines.forEach { _, line in

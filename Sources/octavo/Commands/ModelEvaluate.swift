@@ -43,12 +43,13 @@ struct Evaluate: ParsableCommand {
         let reference = try against.map {
             var engine = options.engine
             engine.scheme = referenceScheme
-            return try LoadedModel(path: $0, templatePath: nil, names: [], generation: options.generation, engine: engine)
+            return try LoadedModel(
+                ModelLocation($0), templatePath: nil, names: [], generation: options.generation, engine: engine)
         }
         if let reference, reference.runner.vocabularySize != model.runner.vocabularySize {
             throw CommandFailure(
                 .badData,
-                "\(against ?? ""): has \(Format.count(reference.runner.vocabularySize)) tokens, but \(options.modelPath) has "
+                "\(against ?? ""): has \(Format.count(reference.runner.vocabularySize)) tokens, but \(options.model) has "
                     + "\(Format.count(model.runner.vocabularySize)): compare models of one vocabulary")
         }
         let rate = RateMeter()

@@ -16,7 +16,7 @@ struct Run: AsyncParsableCommand {
 
             Examples:
               octavo run prompts.jsonl --model models/SmolLM2-135M-Instruct.Q4_1.gguf -o results.jsonl
-              octavo run a.jsonl b.jsonl --model models/llama-3.1-8b --max-tokens 256 -o out.jsonl --errors failed.jsonl
+              octavo run a.jsonl b.jsonl --model meta-llama/Llama-3.1-8B --max-tokens 256 -o out.jsonl --errors failed.jsonl
             """)
 
     @Argument(help: "JSONL files; - is standard input.")
@@ -42,8 +42,7 @@ struct Run: AsyncParsableCommand {
         // Said before the work, not after it.
         try exporting.options(batch: 0).checkFiles()
         let target = try ModelTarget(
-            path: model.path(), templatePath: model.templatePath, names: model.modelNames,
-            generation: model.generation)
+            model.location(), templatePath: model.templatePath, names: model.modelNames, generation: model.generation)
         let counts = try await database.withQueue(migrates: true) { queue, configuration, logger in
             let options = enqueuing.options(files: files, target: target)
             let enqueued = try await SignalTrap.cancelling {

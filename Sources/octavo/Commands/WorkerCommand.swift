@@ -16,7 +16,7 @@ struct WorkerCommand: AsyncParsableCommand {
 
             Examples:
               octavo worker --model models/SmolLM2-135M-Instruct.Q4_1.gguf
-              octavo worker --model models/llama-3.1-8b --drain --threads 8 --kv-memory 16GiB
+              octavo worker --model meta-llama/Llama-3.1-8B-Instruct --drain --threads 8 --kv-memory 16GiB
             """)
 
     @OptionGroup var model: ModelOptions

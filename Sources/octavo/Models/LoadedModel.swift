@@ -26,7 +26,7 @@ struct LoadedModel {
     /// Loads the model that `--model` names.
     init(_ options: ModelOptions, engine: EngineOptions) throws {
         try self.init(
-            path: options.path(), templatePath: options.templatePath, names: options.modelNames,
+            options.location(), templatePath: options.templatePath, names: options.modelNames,
             generation: options.generation, engine: engine)
     }
 
@@ -34,12 +34,13 @@ struct LoadedModel {
     ///
     /// - Parameter names: names to serve it under, before its own.
     init(
-        path: String, templatePath: String?, names: [String], generation: GenerationOptions,
+        _ location: ModelLocation, templatePath: String?, names: [String], generation: GenerationOptions,
         engine engineOptions: EngineOptions
     ) throws {
+        let path = location.path
         let text = try TextModel(path: path, templatePath: templatePath)
         samplingDefaults = try generation.samplingDefaults(model: path)
-        let weights = try LoadedWeights(path: path, engine: engineOptions) { checkpoint in
+        let weights = try LoadedWeights(location, engine: engineOptions) { checkpoint in
             try Self.check(text.tokenizer, against: checkpoint, path: path)
         }
         (checkpoint, runner) = (weights.checkpoint, weights.runner)
@@ -47,7 +48,7 @@ struct LoadedModel {
             runner: runner, tokens: text.tokenizer, endTokens: Self.endTokens(checkpoint, text),
             configuration: try engineOptions.engineConfiguration())
         encoder = text.encoder(contextLength: runner.contextLength)
-        self.names = names + [checkpoint.name, path].filter { !names.contains($0) }
+        self.names = names + location.names(of: checkpoint).filter { !names.contains($0) }
         let precision = try engineOptions.runnerConfiguration().kvCachePrecision
         fingerprint = try Self.fingerprint(
             checkpoint, text, defaults: samplingDefaults,

@@ -9,11 +9,13 @@ struct ModelReport {
     /// `nil` for weights without a tokenizer beside them.
     private let textModel: TextModel?
     private let fingerprint: String
+    private let name: String
 
-    init(path: String) throws {
-        checkpoint = try Checkpoint.open(path)
+    init(_ location: ModelLocation) throws {
+        checkpoint = try Checkpoint.open(location.path)
+        name = location.names(of: checkpoint)[0]
         do {
-            textModel = try TextModel(path: path, templatePath: nil)
+            textModel = try TextModel(path: location.path, templatePath: nil)
         } catch let error as CommandFailure where error.status == .inputNotFound {
             textModel = nil
         }
@@ -72,7 +74,7 @@ struct ModelReport {
 
     var json: JSONValue {
         [
-            "name": .string(checkpoint.name), "architecture": "llama",
+            "name": .string(name), "architecture": "llama",
             "parameters": .integer(linearWeights + embeddingWeights), "hidden_size": .integer(sizes.hiddenSize),
             "intermediate_size": .integer(sizes.intermediateSize), "num_hidden_layers": .integer(sizes.layerCount),
             "num_attention_heads": .integer(sizes.headCount), "num_key_value_heads": .integer(sizes.keyValueHeadCount),
@@ -98,7 +100,7 @@ struct ModelReport {
     private var facts: [(String, String)] {
         let kinds = elementTypes.map { "\($0.linear), embedding \($0.embedding)" } ?? "unknown"
         return [
-            ("name", checkpoint.name),
+            ("name", name),
             ("architecture", "llama, \(Format.count(linearWeights + embeddingWeights)) parameters"),
             ("layers", "\(sizes.layerCount) of width \(sizes.hiddenSize), feed-forward \(sizes.intermediateSize)"),
             ("heads", "\(sizes.headCount) of \(sizes.headDimension), \(sizes.keyValueHeadCount) for keys and values"),

@@ -7,12 +7,17 @@ import OctavoWeights
 
 /// Which model.
 struct ModelOptions: ParsableArguments {
-    @Option(name: [.short, .long], help: "The model: a .gguf file or a directory with safetensors (OCTAVO_MODEL).")
+    @Option(
+        name: [.short, .long],
+        help:
+            "The model: a .gguf file, a directory with safetensors, or a name in the Hugging Face cache, ORG/NAME or ORG/NAME@REVISION (OCTAVO_MODEL)."
+    )
     var model: String?
 
     @Option(
         help:
-            "A name to serve the model under, for batches that ask for it; may be repeated (default: the file's name).")
+            "A name to serve the model under, for batches that ask for it; may be repeated (default: the file's name, or that in the hub)."
+    )
     var modelName: [String] = []
 
     @Option(help: "A chat template that overrides the model's own.")
@@ -23,14 +28,14 @@ struct ModelOptions: ParsableArguments {
     var templatePath: String? { chatTemplate }
     var modelNames: [String] { modelName }
 
-    /// The path of the model.
-    func path() throws -> String {
-        guard let path = model ?? Environment.string("OCTAVO_MODEL") else {
+    /// Where the model is.
+    func location() throws -> ModelLocation {
+        guard let model = model ?? Environment.string("OCTAVO_MODEL") else {
             throw ValidationError(
                 "Missing model: give --model PATH or set OCTAVO_MODEL. scripts/fetch-model prints the path of a small one."
             )
         }
-        return path
+        return try ModelLocation(model)
     }
 }
 

@@ -3,6 +3,7 @@ import Foundation
 import OctavoCore
 import OctavoEngine
 import OctavoFiles
+import OctavoHub
 import OctavoPostgres
 import OctavoQueue
 import OctavoTokenizer
@@ -30,6 +31,7 @@ enum ExitStatus: Int32 {
             case let error as WeightsError:
                 FileManager.default.fileExists(atPath: error.path) ? .badData : .inputNotFound
             case let error as QueueError: Self(error)
+            case let error as HubError: Self(error.kind)
             case is ExportError: .incomplete
             case is PostgresError, is EngineError: .unavailable
             default: .internalError
@@ -42,6 +44,16 @@ enum ExitStatus: Int32 {
             case .invalidInput: .badData
             case .unreadableInput: .inputNotFound
             case .unwritableOutput: .cannotWrite
+            }
+    }
+
+    private init(_ kind: HubError.Kind) {
+        self =
+            switch kind {
+            case .notFound: .inputNotFound
+            case .accessDenied, .unavailable: .unavailable
+            case .badData: .badData
+            case .cannotWrite: .cannotWrite
             }
     }
 

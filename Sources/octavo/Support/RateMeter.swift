@@ -12,6 +12,11 @@ final class RateMeter: Sendable {
 
     /// The seconds left; `nil` in the first second of a phase.
     func secondsLeft(done: Double, of total: Double, phase: String) -> Double? {
+        perSecond(done: done, phase: phase).map { (total - done) / $0 }
+    }
+
+    /// What was done in a second of the phase, on average; `nil` in its first second.
+    func perSecond(done: Double, phase: String) -> Double? {
         start.withLock { start in
             let now = ContinuousClock.now
             guard let began = start, began.phase == phase else {
@@ -20,7 +25,7 @@ final class RateMeter: Sendable {
             }
             let seconds = (now - began.time) / .seconds(1)
             guard seconds > 1, done > began.done else { return nil }
-            return (total - done) * seconds / (done - began.done)
+            return (done - began.done) / seconds
         }
     }
 }
