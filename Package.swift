@@ -128,6 +128,15 @@ let package = Package(
             name: "OctavoWeightsTests", dependencies: ["OctavoWeights", "OctavoCore", "OctavoTestSupport"],
             exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
+            name: "OctavoHubTests",
+            dependencies: [
+                "OctavoHub", "octavo", "OctavoCore", "OctavoTestSupport",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "OctavoLlamaTests",
             dependencies: ["OctavoLlama", "OctavoEngine", "OctavoWeights", "OctavoCore", "OctavoTestSupport"],
             swiftSettings: strict),
