@@ -2,33 +2,45 @@ import OctavoCore
 
 /// The tokens of pieces merged lately, so that a word which is not one token is merged once and not at every place.
 ///
-/// Direct-mapped: a piece has one slot and takes it from whatever was there. A slot is a cache line; all are 1 MiB.
-struct PieceCache: Sendable {
+/// Direct-mapped: a piece has one slot and takes it from whatever was there. A slot is a cache line.
+struct PieceCache: ~Copyable {
     private struct Entry {
-        var key = PieceKey.empty
-        var count: UInt8 = 0
         var tokens = SIMD8<TokenID>(repeating: 0)
+        var key = PieceKey.empty
+        var count: UInt32 = 0
     }
 
-    /// The longest token list that is kept.
-    private static let maximumCount = SIMD8<TokenID>.scalarCount
+    /// The longest token list that is kept, and the room that a buffer must have before one is appended.
+    static let maximumCount = SIMD8<TokenID>.scalarCount
+    /// A power of two; all slots together are 4 MiB, of which a short text touches a few.
+    private static let slotCount = 1 << 16
 
-    private var entries = [Entry](repeating: Entry(), count: 1 << 14)
+    private let entries: UnsafeMutablePointer<Entry>
 
-    /// Appends the tokens of the piece of this key, if they are known.
+    /// An empty cache.
+    init() {
+        entries = .allocate(capacity: Self.slotCount)
+        entries.initialize(repeating: Entry(), count: Self.slotCount)
+    }
+
+    deinit { entries.deallocate() }
+
+    /// Appends the tokens of the piece of this key, if they are known. There must be room for `maximumCount`.
+    ///
+    /// - Parameter hash: the key's.
     @inline(__always)
-    func append(_ key: PieceKey, to tokens: inout [TokenID]) -> Bool {
-        let index = key.hash & (entries.count - 1)
-        guard entries[index].key == key else { return false }
-        for position in 0..<Int(entries[index].count) { tokens.append(entries[index].tokens[position]) }
+    func append(_ key: PieceKey, hash: Int, to tokens: inout TokenBuffer) -> Bool {
+        let entry = entries + (hash & (Self.slotCount - 1))
+        guard entry.pointee.key == key else { return false }
+        tokens.append(entry.pointee.tokens, count: Int(truncatingIfNeeded: entry.pointee.count))
         return true
     }
 
     /// Remembers the tokens of the piece of this key.
-    mutating func insert(_ key: PieceKey, tokens: ArraySlice<TokenID>) {
+    func insert(_ key: PieceKey, hash: Int, tokens: UnsafeBufferPointer<TokenID>) {
         guard tokens.count <= Self.maximumCount else { return }
-        var entry = Entry(key: key, count: UInt8(tokens.count))
+        var entry = Entry(key: key, count: UInt32(truncatingIfNeeded: tokens.count))
         for (position, token) in tokens.enumerated() { entry.tokens[position] = token }
-        entries[key.hash & (entries.count - 1)] = entry
+        entries[hash & (Self.slotCount - 1)] = entry
     }
 }

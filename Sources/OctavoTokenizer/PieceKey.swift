@@ -3,37 +3,44 @@ struct PieceKey: Hashable {
     /// The longest piece that has a key.
     static let maximumLength = 16
 
+    /// The bytes, the first one lowest, and zeros behind them.
     private var low: UInt64
     private var high: UInt64
-    private var length: UInt8
+    private var length: UInt32
 
     /// The key of no piece.
     static let empty = PieceKey(low: 0, high: 0, length: 0)
 
-    private init(low: UInt64, high: UInt64, length: UInt8) {
+    private init(low: UInt64, high: UInt64, length: UInt32) {
         self.low = low
         self.high = high
         self.length = length
     }
 
-    /// The key of a piece of 1 to 16 bytes, read by at most two loads that overlap instead of reaching beyond it.
+    /// The key of the 1 to 16 bytes at `start`.
+    ///
+    /// - Parameter readable: how many bytes can be read there. Sixteen or more, as everywhere but at the end of a text,
+    ///   are read without a branch and what is too much of them is masked out.
     @inline(__always)
-    init(_ piece: UnsafeBufferPointer<UInt8>) {
-        let start = UnsafeRawPointer(piece.baseAddress!)
-        let count = piece.count
-        length = UInt8(truncatingIfNeeded: count)
-        if count >= 8 {
-            low = start.loadUnaligned(as: UInt64.self)
-            high = start.loadUnaligned(fromByteOffset: count - 8, as: UInt64.self)
-        } else if count >= 4 {
-            low =
-                UInt64(start.loadUnaligned(as: UInt32.self))
-                | UInt64(start.loadUnaligned(fromByteOffset: count - 4, as: UInt32.self)) << 32
-            high = 0
-        } else {
-            low = UInt64(piece[0]) | UInt64(piece[count >> 1]) << 8 | UInt64(piece[count - 1]) << 16
-            high = 0
+    init(_ start: UnsafePointer<UInt8>, length count: Int, readable: Int) {
+        guard readable >= Self.maximumLength else {
+            self.init(byteByByte: start, length: count)
+            return
         }
+        let bytes = UnsafeRawPointer(start)
+        let first = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
+        let second = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+        self.init(
+            low: first & (.max &>> UInt64(truncatingIfNeeded: 64 - 8 * min(count, 8))),
+            high: count > 8 ? second & (.max &>> UInt64(truncatingIfNeeded: 128 - 8 * count)) : 0,
+            length: UInt32(truncatingIfNeeded: count))
+    }
+
+    @inline(never)
+    private init(byteByByte start: UnsafePointer<UInt8>, length count: Int) {
+        self.init(low: 0, high: 0, length: UInt32(truncatingIfNeeded: count))
+        for index in 0..<min(count, 8) { low |= UInt64(start[index]) << (8 * index) }
+        for index in min(count, 8)..<count { high |= UInt64(start[index]) << (8 * index - 64) }
     }
 
     /// A hash of good low bits: one multiplication to 128 bits, folded (as in Wang Yi's wyhash). The constants are odd

@@ -3,12 +3,15 @@
 /// Every scan is a single pass over bytes; only a whitespace run's end may be looked at twice.
 struct PieceScanner {
     /// A stretch of text; valid UTF-8, since it comes from a `String` and is cut between characters.
-    let text: UnsafeBufferPointer<UInt8>
-    let rule: PreTokenizer
+    private let text: UnsafePointer<UInt8>
+    private let count: Int
+    private let rule: PreTokenizer
     private let classes = UnicodeClasses.shared
 
+    /// - Parameter text: not empty.
     init(text: UnsafeBufferPointer<UInt8>, rule: PreTokenizer) {
-        self.text = text
+        self.text = text.baseAddress!
+        count = text.count
         self.rule = rule
     }
 
@@ -35,7 +38,7 @@ extension PieceScanner {
         if first.contains(.letter) { return letterRunEnd(from: second) }
         if first.contains(.number) { return numberRunEnd(from: second, atMost: 2) }
         if text[start] == Self.apostrophe, let end = foldedContractionEnd(from: start) { return end }
-        let (following, third) = second < text.count ? character(at: second) : (.whitespace, second)
+        let (following, third) = second < count ? character(at: second) : (.whitespace, second)
         if following.contains(.letter), !first.contains(.newline) { return letterRunEnd(from: third) }
         if first.isDisjoint(with: .whitespace) {
             return newlineRunEnd(from: otherRunEnd(from: second, until: [.letter, .number, .whitespace]))
@@ -44,7 +47,7 @@ extension PieceScanner {
             return newlineRunEnd(from: otherRunEnd(from: third, until: [.letter, .number, .whitespace]))
         }
         let run = whitespaceRun(from: start)
-        return run.lastNewlineEnd ?? (run.end == text.count ? run.end : run.endForWord(after: start))
+        return run.lastNewlineEnd ?? (run.end == count ? run.end : run.endForWord(after: start))
     }
 
     /// - Parameter numbersStandAlone: whether a number is cut off before the rule is applied to the rest, which is
@@ -59,14 +62,14 @@ extension PieceScanner {
             if text[start] == Self.apostrophe, let end = contractionEnd(from: start) { return end }
             return otherRunEnd(from: second, until: notOther)
         }
-        if text[start] == Self.space, second < text.count {
+        if text[start] == Self.space, second < count {
             let (following, third) = character(at: second)
             if following.contains(.letter) { return letterRunEnd(from: third) }
             if following.isDisjoint(with: notOther) { return otherRunEnd(from: third, until: notOther) }
             if !numbersStandAlone, following.contains(.number) { return numberRunEnd(from: third) }
         }
         let run = whitespaceRun(from: start)
-        if run.end == text.count { return run.end }
+        if run.end == count { return run.end }
         if numbersStandAlone, !character(at: run.end).class.isDisjoint(with: numbers) { return run.end }
         return run.endForWord(after: start)
     }
@@ -99,10 +102,10 @@ extension PieceScanner {
     @inline(__always)
     private func letterRunEnd(from start: Int) -> Int {
         var offset = start
-        while offset < text.count {
-            let remaining = text.count - offset
+        while offset < count {
+            let remaining = count - offset
             if remaining >= 8 {
-                let word = UnsafeRawPointer(text.baseAddress! + offset).loadUnaligned(as: UInt64.self)
+                let word = UnsafeRawPointer(text + offset).loadUnaligned(as: UInt64.self)
                 let letters = Self.leadingASCIILetters(in: UInt64(littleEndian: word))
                 offset += letters
                 if letters == 8 { continue }
@@ -129,12 +132,12 @@ extension PieceScanner {
     @inline(__always)
     private func numberRunEnd(from start: Int, atMost limit: Int = .max) -> Int {
         var offset = start
-        var count = 0
-        while offset < text.count, count < limit {
+        var numbers = 0
+        while offset < count, numbers < limit {
             let (kind, next) = character(at: offset)
             if !kind.contains(.number) { break }
             offset = next
-            count += 1
+            numbers += 1
         }
         return offset
     }
@@ -142,7 +145,7 @@ extension PieceScanner {
     @inline(__always)
     private func otherRunEnd(from start: Int, until stop: CharacterClass) -> Int {
         var offset = start
-        while offset < text.count {
+        while offset < count {
             let (kind, next) = character(at: offset)
             if !kind.isDisjoint(with: stop) { break }
             offset = next
@@ -153,7 +156,7 @@ extension PieceScanner {
     @inline(__always)
     private func newlineRunEnd(from start: Int) -> Int {
         var offset = start
-        while offset < text.count, text[offset] == 0x0A || text[offset] == 0x0D { offset += 1 }
+        while offset < count, text[offset] == 0x0A || text[offset] == 0x0D { offset += 1 }
         return offset
     }
 
@@ -168,7 +171,7 @@ extension PieceScanner {
 
     private func whitespaceRun(from start: Int) -> WhitespaceRun {
         var run = WhitespaceRun(end: start, lastCharacter: start)
-        while run.end < text.count {
+        while run.end < count {
             let (kind, next) = character(at: run.end)
             if !kind.contains(.whitespace) { break }
             run.lastCharacter = run.end
@@ -189,17 +192,17 @@ extension PieceScanner {
 
     /// The same in any case. Of all characters beyond ASCII, only `ſ` (U+017F) folds to a letter of the list.
     private func foldedContractionEnd(from start: Int) -> Int? {
-        if start + 2 < text.count, text[start + 1] == 0xC5, text[start + 2] == 0xBF { return start + 3 }
+        if start + 2 < count, text[start + 1] == 0xC5, text[start + 2] == 0xBF { return start + 3 }
         return contractionEnd(from: start, caseBit: 0x20)
     }
 
     private func contractionEnd(from start: Int, caseBit: UInt8) -> Int? {
-        guard start + 1 < text.count else { return nil }
+        guard start + 1 < count else { return nil }
         switch text[start + 1] | caseBit {
         case UInt8(ascii: "s"), UInt8(ascii: "t"), UInt8(ascii: "m"), UInt8(ascii: "d"): return start + 2
         default: break
         }
-        guard start + 2 < text.count else { return nil }
+        guard start + 2 < count else { return nil }
         switch (text[start + 1] | caseBit, text[start + 2] | caseBit) {
         case (UInt8(ascii: "r"), UInt8(ascii: "e")), (UInt8(ascii: "v"), UInt8(ascii: "e")),
             (UInt8(ascii: "l"), UInt8(ascii: "l")):

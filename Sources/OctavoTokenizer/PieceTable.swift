@@ -15,17 +15,30 @@ struct PieceTable: Sendable {
     }
 
     private let bytes: TokenBytes
-    private var short: [ShortSlot]
-    private var long: [LongSlot]
-    private var longestToken = 0
+    private let short: FrozenArray<ShortSlot>
+    private let long: FrozenArray<LongSlot>
+    private let longestToken: Int
 
     /// A table of the tokens in `ids`; of several with the same bytes, the first one is found. Empty ones are left out.
     init(_ bytes: TokenBytes, ids: [TokenID]) {
-        self.bytes = bytes
         let longCount = ids.count { bytes[Int($0)].count > PieceKey.maximumLength }
-        short = Array(repeating: ShortSlot(), count: Self.slotCount(for: ids.count - longCount))
-        long = Array(repeating: LongSlot(), count: Self.slotCount(for: longCount))
-        for id in ids { insert(id) }
+        var short = Array(repeating: ShortSlot(), count: Self.slotCount(for: ids.count - longCount))
+        var long = Array(repeating: LongSlot(), count: Self.slotCount(for: longCount))
+        for id in ids {
+            bytes[Int(id)].withUnsafeBufferPointer { piece in
+                guard let start = piece.baseAddress, !piece.isEmpty else { return }
+                if piece.count <= PieceKey.maximumLength {
+                    let key = PieceKey(start, length: piece.count, readable: piece.count)
+                    Self.insert(ShortSlot(key: key, token: id), into: &short)
+                } else {
+                    Self.insert(LongSlot(hash: Self.hash(piece), token: id), into: &long, bytes)
+                }
+            }
+        }
+        self.bytes = bytes
+        self.short = FrozenArray(short)
+        self.long = FrozenArray(long)
+        longestToken = ids.reduce(0) { max($0, bytes[Int($1)].count) }
     }
 
     /// A power of two, at least twice the number of entries.
@@ -33,48 +46,42 @@ struct PieceTable: Sendable {
         1 << (Int.bitWidth - max(2 * count - 1, 1).leadingZeroBitCount)
     }
 
-    private mutating func insert(_ id: TokenID) {
-        let token = bytes[Int(id)]
-        longestToken = max(longestToken, token.count)
-        token.withUnsafeBufferPointer { piece in
-            if piece.isEmpty { return }
-            if piece.count <= PieceKey.maximumLength {
-                let key = PieceKey(piece)
-                let slot = shortSlot(of: key)
-                if short[slot].token < 0 { short[slot] = ShortSlot(key: key, token: id) }
-            } else {
-                let hash = Self.hash(piece)
-                let slot = longSlot(of: piece, hash: hash)
-                if long[slot].token < 0 { long[slot] = LongSlot(hash: hash, token: id) }
-            }
+    private static func insert(_ entry: ShortSlot, into slots: inout [ShortSlot]) {
+        var slot = entry.key.hash & (slots.count - 1)
+        while slots[slot].token >= 0 {
+            if slots[slot].key == entry.key { return }
+            slot = (slot + 1) & (slots.count - 1)
         }
+        slots[slot] = entry
+    }
+
+    private static func insert(_ entry: LongSlot, into slots: inout [LongSlot], _ bytes: TokenBytes) {
+        var slot = entry.hash & (slots.count - 1)
+        while slots[slot].token >= 0 {
+            if slots[slot].hash == entry.hash, bytes[Int(slots[slot].token)] == bytes[Int(entry.token)] { return }
+            slot = (slot + 1) & (slots.count - 1)
+        }
+        slots[slot] = entry
     }
 
     /// The token whose bytes are the piece of this key, or -1.
+    ///
+    /// - Parameter hash: the key's.
     @inline(__always)
-    func token(of key: PieceKey) -> TokenID { short[shortSlot(of: key)].token }
+    func token(of key: PieceKey, hash: Int) -> TokenID {
+        let mask = short.count - 1
+        var slot = hash & mask
+        while true {
+            let found = short[slot]
+            if found.key == key || found.token < 0 { return found.token }
+            slot = (slot + 1) & mask
+        }
+    }
 
     /// The token whose bytes are `piece`, or -1. The piece is longer than a key allows.
     func token(ofLong piece: UnsafeBufferPointer<UInt8>) -> TokenID {
-        piece.count > longestToken ? -1 : long[longSlot(of: piece, hash: Self.hash(piece))].token
-    }
-
-    /// The token whose bytes are `piece`, of any length; -1 if there is none.
-    func token(of piece: UnsafeBufferPointer<UInt8>) -> TokenID {
-        if piece.isEmpty { return -1 }
-        return piece.count <= PieceKey.maximumLength ? token(of: PieceKey(piece)) : token(ofLong: piece)
-    }
-
-    /// The slot that holds `key`, or the free one where it belongs.
-    @inline(__always)
-    private func shortSlot(of key: PieceKey) -> Int {
-        let mask = short.count - 1
-        var slot = key.hash & mask
-        while short[slot].token >= 0, short[slot].key != key { slot = (slot + 1) & mask }
-        return slot
-    }
-
-    private func longSlot(of piece: UnsafeBufferPointer<UInt8>, hash: Int) -> Int {
+        if piece.count > longestToken { return -1 }
+        let hash = Self.hash(piece)
         let mask = long.count - 1
         var slot = hash & mask
         while long[slot].token >= 0,
@@ -82,7 +89,15 @@ struct PieceTable: Sendable {
         {
             slot = (slot + 1) & mask
         }
-        return slot
+        return long[slot].token
+    }
+
+    /// The token whose bytes are `piece`, of any length; -1 if there is none.
+    func token(of piece: UnsafeBufferPointer<UInt8>) -> TokenID {
+        guard let start = piece.baseAddress, !piece.isEmpty else { return -1 }
+        guard piece.count <= PieceKey.maximumLength else { return token(ofLong: piece) }
+        let key = PieceKey(start, length: piece.count, readable: piece.count)
+        return token(of: key, hash: key.hash)
     }
 
     /// A hash of a piece of more than 16 bytes, eight at a time; the last word overlaps the one before.

@@ -20,6 +20,7 @@ extension PreTokenizer {
     package func pieces(of text: String) -> [String] {
         var text = text
         return text.withUTF8 { bytes in
+            guard !bytes.isEmpty else { return [] }
             let scanner = PieceScanner(text: bytes, rule: self)
             var pieces: [String] = []
             var start = 0

@@ -9,7 +9,7 @@ extension Tokenizer {
     public func encode(_ text: String, parseSpecial: Bool = false) -> [TokenID] {
         var text = text
         return text.withUTF8 { bytes in
-            encode(bytes, trusted: parseSpecial ? [0..<bytes.count] : [])
+            withTokens(of: bytes, trusted: parseSpecial ? [0..<bytes.count] : []) { Array($0) }
         }
     }
 
@@ -23,18 +23,35 @@ extension Tokenizer {
     /// A special token counts only if all of its spelling is trusted. Apart from that the segments are one text, but for
     /// those that say they are apart: a word that spans two of them is one word.
     public func encode(_ segments: [PromptSegment]) -> [TokenID] {
-        var tokens: [TokenID] = []
+        Self.texts(of: segments).flatMap { withTokens(of: $0) { Array($0) } }
+    }
+
+    /// The number of tokens of `text` as `encode` gives them, special-token spellings being plain text.
+    public func countTokens(_ text: String) -> Int {
+        var text = text
+        return text.withUTF8 { withTokens(of: $0, trusted: []) { $0.count } }
+    }
+
+    /// The number of tokens of a prompt as `encode` gives them.
+    public func countTokens(_ segments: [PromptSegment]) -> Int {
+        Self.texts(of: segments).reduce(0) { $0 + withTokens(of: $1) { $0.count } }
+    }
+
+    /// The segments parted where one is apart from those before it.
+    private static func texts(of segments: [PromptSegment]) -> [ArraySlice<PromptSegment>] {
+        var texts: [ArraySlice<PromptSegment>] = []
         var rest = segments[...]
         while !rest.isEmpty {
             let end = rest.dropFirst().firstIndex(where: \.isApart) ?? rest.endIndex
-            tokens += encode(text: rest[..<end])
+            texts.append(rest[..<end])
             rest = rest[end...]
         }
-        return tokens
+        return texts
     }
 
-    /// The tokens of segments that are one text.
-    private func encode(text segments: ArraySlice<PromptSegment>) -> [TokenID] {
+    private func withTokens<Result>(
+        of segments: ArraySlice<PromptSegment>, _ body: (UnsafeBufferPointer<TokenID>) -> Result
+    ) -> Result {
         var bytes: [UInt8] = []
         var trusted: [Range<Int>] = []
         for segment in segments {
@@ -47,67 +64,26 @@ extension Tokenizer {
                 trusted.append(start..<bytes.count)
             }
         }
-        return bytes.withUnsafeBufferPointer { encode($0, trusted: trusted) }
+        return bytes.withUnsafeBufferPointer { withTokens(of: $0, trusted: trusted, body) }
     }
 
-    /// The number of tokens of `text` as `encode` gives them, special-token spellings being plain text.
-    public func countTokens(_ text: String) -> Int { encode(text).count }
-
+    /// Calls `body` with the tokens of `text`, which are gone when it returns.
+    ///
     /// - Parameter text: valid UTF-8.
     /// - Parameter trusted: where special tokens count, in order and apart.
-    private func encode(_ text: UnsafeBufferPointer<UInt8>, trusted: [Range<Int>]) -> [TokenID] {
-        var cache = idleCaches.withLock { $0.popLast() } ?? PieceCache()
-        defer { idleCaches.withLock { $0.append(cache) } }
-        var tokens: [TokenID] = []
-        // Most texts have a token for every three to five bytes.
-        tokens.reserveCapacity(text.count / 3 + 1)
+    private func withTokens<Result>(
+        of text: UnsafeBufferPointer<UInt8>, trusted: [Range<Int>], _ body: (UnsafeBufferPointer<TokenID>) -> Result
+    ) -> Result {
+        let encoder = idleEncoders.withLock { $0.popLast() } ?? Encoder()
+        defer { idleEncoders.withLock { $0.append(encoder) } }
         var trusted = trusted[...]
         var start = 0
         while let match = addedTokens.firstMatch(in: text, from: start, trusted: &trusted) {
-            appendPlain(UnsafeBufferPointer(rebasing: text[start..<match.range.lowerBound]), to: &tokens, &cache)
-            tokens.append(match.token)
+            encoder.append(UnsafeBufferPointer(rebasing: text[start..<match.range.lowerBound]), by: self)
+            encoder.append(match.token)
             start = match.range.upperBound
         }
-        appendPlain(UnsafeBufferPointer(rebasing: text[start...]), to: &tokens, &cache)
-        return tokens
-    }
-
-    /// Appends the tokens of text in which nothing stands for an added token.
-    private func appendPlain(
-        _ text: UnsafeBufferPointer<UInt8>, to tokens: inout [TokenID], _ cache: inout PieceCache
-    ) {
-        let scanner = PieceScanner(text: text, rule: preTokenizer)
-        var start = 0
-        while start < text.count {
-            let end = scanner.pieceEnd(from: start)
-            append(UnsafeBufferPointer(rebasing: text[start..<end]), to: &tokens, &cache)
-            start = end
-        }
-    }
-
-    /// Appends the tokens of one piece: it may be a token, or have been seen before, or must be merged.
-    @inline(__always)
-    private func append(
-        _ piece: UnsafeBufferPointer<UInt8>, to tokens: inout [TokenID], _ cache: inout PieceCache
-    ) {
-        guard piece.count <= PieceKey.maximumLength else { return appendLong(piece, to: &tokens) }
-        let key = PieceKey(piece)
-        let token = wholePieces.token(of: key)
-        if token >= 0 {
-            tokens.append(token)
-        } else if !cache.append(key, to: &tokens) {
-            let first = tokens.count
-            merger.append(piece, to: &tokens)
-            cache.insert(key, tokens: tokens[first...])
-        }
-    }
-
-    private func appendLong(_ piece: UnsafeBufferPointer<UInt8>, to tokens: inout [TokenID]) {
-        let token = wholePieces.token(ofLong: piece)
-        if token >= 0 {
-            tokens.append(token)
-        } else {
-            merger.append(piece, to: &tokens)
-        }
+        encoder.append(UnsafeBufferPointer(rebasing: text[start...]), by: self)
+        return encoder.takeTokens(body)
     }
 }

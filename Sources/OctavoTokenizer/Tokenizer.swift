@@ -21,8 +21,8 @@ public final class Tokenizer: Sendable, TokenDecoding {
     let wholePieces: PieceTable
     let merger: BytePairMerger
 
-    /// Caches of encoders at rest: as many as have ever run at once.
-    let idleCaches = Mutex<[PieceCache]>([])
+    /// Encoders at rest: as many as have ever run at once.
+    let idleEncoders = Mutex<[Encoder]>([])
 
     /// A tokenizer of the given vocabulary.
     ///
@@ -38,25 +38,12 @@ public final class Tokenizer: Sendable, TokenDecoding {
         kinds = definition.tokens.map(\.kind)
         addedTokens = AddedTokens(definition.tokens)
         preTokenizer = definition.preTokenizer
-        merger = BytePairMerger(byteTokens: definition.byteTokens(), merges: MergeTable(definition.merges))
-        wholePieces = Self.wholePieces(of: definition, bytes: bytes, merger: merger)
-    }
-
-    /// The tokens that a piece may be taken for at once, without merging: those that merging reaches, since it would
-    /// say the same; and the others too where the vocabulary is made so.
-    private static func wholePieces(
-        of definition: TokenizerDefinition, bytes: TokenBytes, merger: BytePairMerger
-    ) -> PieceTable {
-        var merged: [TokenID] = []
-        let ids = definition.tokens.indices.filter { id in
-            let kind = definition.tokens[id].kind
-            guard kind == .text || kind == .added else { return false }
-            if definition.ignoresMerges { return true }
-            merged.removeAll(keepingCapacity: true)
-            bytes[id].withUnsafeBufferPointer { merger.append($0, to: &merged) }
-            return merged == [TokenID(id)]
-        }
-        return PieceTable(bytes, ids: ids.map { TokenID($0) })
+        let byteTokens = definition.byteTokens()
+        let merges = LastMerges(bytes, byteTokens: byteTokens, merges: definition.merges)
+        merger = BytePairMerger(
+            byteTokens: byteTokens, merges: MergeTable(merges.ofTokens.compactMap(\.self)),
+            characters: WholeCharacters(bytes, merges: merges))
+        wholePieces = PieceTable(bytes, ids: definition.wholePieces(byteTokens: byteTokens, merges: merges))
     }
 
     /// The special or added token of exactly this spelling.
@@ -76,10 +63,40 @@ extension TokenizerDefinition {
         try check(bosToken, "BOS token")
         try check(unknownToken, "unknown token")
         for token in endTokens { try check(token, "end token") }
+        guard merges.count < MergeTable.maximumCount else {
+            throw TokenizerError(path: path, key: "", reason: "more than \(MergeTable.maximumCount - 1) merges")
+        }
         for (index, merge) in merges.enumerated() {
             for id in [merge.left, merge.right, merge.result] { try check(id, "merge \(index)") }
             guard merge.rank >= 0 else {
                 throw TokenizerError(path: path, key: "merge \(index)", reason: "negative rank \(merge.rank)")
+            }
+            guard spells(merge) else {
+                throw TokenizerError(
+                    path: path, key: "merge \(index)", reason: "token \(merge.result) is not the two parts together")
+            }
+        }
+        try checkRanks()
+    }
+
+    /// Whether the bytes of the merge's result are those of its parts, of which neither is empty.
+    private func spells(_ merge: Merge) -> Bool {
+        let (left, right) = (tokens[Int(merge.left)].bytes, tokens[Int(merge.right)].bytes)
+        let result = tokens[Int(merge.result)].bytes
+        return !left.isEmpty && !right.isEmpty && result.count == left.count + right.count && result.starts(with: left)
+            && result.suffix(right.count).elementsEqual(right)
+    }
+
+    /// Checks that the rank of a merge tells what it makes.
+    private func checkRanks() throws(TokenizerError) {
+        var results: [Int32: TokenID] = [:]
+        results.reserveCapacity(merges.count)
+        for (index, merge) in merges.enumerated() {
+            let known = results.updateValue(merge.result, forKey: merge.rank) ?? merge.result
+            guard known == merge.result else {
+                throw TokenizerError(
+                    path: path, key: "merge \(index)",
+                    reason: "makes token \(merge.result), but another one of rank \(merge.rank) makes \(known)")
             }
         }
     }
@@ -92,5 +109,16 @@ extension TokenizerDefinition {
             if byteTokens[byte] < 0 { byteTokens[byte] = TokenID(id) }
         }
         return byteTokens.map { $0 < 0 ? unknownToken ?? -1 : $0 }
+    }
+
+    /// The tokens that a piece may be taken for at once, without merging: those that merging reaches, since it would
+    /// say the same; and the others too where the vocabulary is made so.
+    fileprivate func wholePieces(byteTokens: [TokenID], merges: LastMerges) -> [TokenID] {
+        let ids = tokens.indices.filter { id in
+            guard tokens[id].kind == .text || tokens[id].kind == .added else { return false }
+            let bytes = tokens[id].bytes
+            return ignoresMerges || merges.reaches(id) || bytes.count == 1 && byteTokens[Int(bytes[0])] == TokenID(id)
+        }
+        return ids.map { TokenID($0) }
     }
 }

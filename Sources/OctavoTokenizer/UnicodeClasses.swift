@@ -22,8 +22,8 @@ struct UnicodeClasses: Sendable {
     /// The one table; built on first use.
     static let shared = UnicodeClasses()
 
-    private let pageOfBlock: [UInt16]
-    private let pages: [UInt8]
+    private let pageOfBlock: FrozenArray<UInt16>
+    private let pages: FrozenArray<UInt8>
 
     private init() {
         var flat = [UInt8](repeating: 0, count: 0x110000)
@@ -47,8 +47,8 @@ struct UnicodeClasses: Sendable {
             if known.updateValue(page, forKey: block) == nil { pages.append(contentsOf: block) }
             pageOfBlock.append(page)
         }
-        self.pageOfBlock = pageOfBlock
-        self.pages = pages
+        self.pageOfBlock = FrozenArray(pageOfBlock)
+        self.pages = FrozenArray(pages)
     }
 
     /// The class of an ASCII character.
