@@ -6,7 +6,7 @@ struct FrozenArray<Element: BitwiseCopyable & Sendable>: @unchecked Sendable {
         let elements: UnsafeMutableBufferPointer<Element>
 
         init(_ elements: [Element]) {
-            self.elements = .allocate(capacity: elements.count)
+            self.elements = LargePages.allocate(Element.self, count: elements.count)
             _ = self.elements.initialize(from: elements)
         }
 

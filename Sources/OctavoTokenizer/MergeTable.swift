@@ -36,7 +36,9 @@ struct MergeTable: Sendable {
             let pair = Self.pair(merge.left, merge.right)
             let hash = Self.hash(pair)
             var slot = Int(truncatingIfNeeded: hash) & (slotCount - 1)
-            while slots[slot] != Self.free, slots[slot] >> Self.fieldBits != pair { slot = (slot + 1) & (slotCount - 1) }
+            while slots[slot] != Self.free, slots[slot] >> Self.fieldBits != pair {
+                slot = (slot + 1) & (slotCount - 1)
+            }
             slots[slot] = pair << Self.fieldBits | UInt64(results.count - 1)
             mayMerge[Int(truncatingIfNeeded: hash >> 6) & (mayMerge.count - 1)] |= 1 << (hash & 63)
         }

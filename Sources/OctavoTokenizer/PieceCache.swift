@@ -19,7 +19,7 @@ struct PieceCache: ~Copyable {
 
     /// An empty cache.
     init() {
-        entries = .allocate(capacity: Self.slotCount)
+        entries = LargePages.allocate(Entry.self, count: Self.slotCount).baseAddress!
         entries.initialize(repeating: Entry(), count: Self.slotCount)
     }
 

@@ -49,6 +49,9 @@ extension Tokenizer {
         return texts
     }
 
+    /// Forgets what earlier texts have left behind to make later ones faster, for measurements of texts never seen.
+    package func forgetTexts() { idleEncoders.withLock { $0.removeAll() } }
+
     private func withTokens<Result>(
         of segments: ArraySlice<PromptSegment>, _ body: (UnsafeBufferPointer<TokenID>) -> Result
     ) -> Result {
