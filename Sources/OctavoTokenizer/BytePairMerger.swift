@@ -12,53 +12,73 @@ struct BytePairMerger: Sendable {
     /// The longest piece, in symbols, that is scanned: there the scan's quadratic cost about meets the heap's overhead.
     private static let longestScan = 64
 
-    /// The token of each single byte; -1 where the vocabulary has none, and the byte is dropped before merging.
-    private let byteTokens: FrozenArray<TokenID>
+    /// The symbol of each single byte; -1 for bytes that are dropped before merging.
+    private let byteSymbols: FrozenArray<TokenID>
     /// The places of the merges of two bytes, by `left << 8 | right`: the first pairs of every piece are such.
     private let bytePairs: FrozenArray<UInt32>
     private let merges: MergeTable
     private let characters: WholeCharacters
+    /// The token of each symbol.
+    private let tokens: FrozenArray<TokenID>
 
-    /// - Parameter byteTokens: 256 tokens, -1 for a byte to drop.
-    /// - Parameter characters: those that may be taken for their tokens at once.
-    init(byteTokens: [TokenID], merges: MergeTable, characters: WholeCharacters) {
-        precondition(byteTokens.count == 256, "a token or -1 for every byte")
-        self.byteTokens = FrozenArray(byteTokens)
+    /// - Parameter byteSymbols: 256 symbols, -1 for a byte to drop.
+    /// - Parameter merges: of symbols to symbols.
+    /// - Parameter characters: those that may be taken for their symbols at once.
+    /// - Parameter tokens: what every symbol stands for.
+    init(byteSymbols: [TokenID], merges: MergeTable, characters: WholeCharacters, tokens: [TokenID]) {
+        precondition(byteSymbols.count == 256, "a symbol or -1 for every byte")
+        let cache = PairCache()
+        var bytePairs = [UInt32](repeating: MergeTable.none, count: 1 << 16)
+        for left in 0..<256 where byteSymbols[left] >= 0 {
+            for right in 0..<256 where byteSymbols[right] >= 0 {
+                bytePairs[left << 8 | right] = merges.place(byteSymbols[left], byteSymbols[right], cache)
+            }
+        }
+        self.byteSymbols = FrozenArray(byteSymbols)
+        self.bytePairs = FrozenArray(bytePairs)
         self.merges = merges
         self.characters = characters
-        bytePairs = FrozenArray(
-            (0..<1 << 16).map { pair in
-                let (left, right) = (byteTokens[pair >> 8], byteTokens[pair & 0xFF])
-                return left < 0 || right < 0 ? MergeTable.none : merges.place(left, right)
-            })
+        self.tokens = FrozenArray(tokens)
     }
 
     /// Appends the tokens of `piece` to `tokens`.
     ///
     /// - Parameter rest: merging ends as soon as so many tokens are left.
-    func append(_ piece: UnsafeBufferPointer<UInt8>, to tokens: inout TokenBuffer, downTo rest: Int = 1) {
+    func append(
+        _ piece: UnsafeBufferPointer<UInt8>, _ cache: borrowing PairCache, to tokens: inout TokenBuffer,
+        downTo rest: Int = 1
+    ) {
         tokens.reserve(piece.count)
-        tokens.appendInPlace { symbols in
-            guard piece.count <= Self.longestScan else { return mergeLong(piece, symbols, downTo: rest) }
-            return withUnsafeTemporaryAllocation(of: UInt32.self, capacity: Self.longestScan) { places in
-                withUnsafeTemporaryAllocation(of: ScanLink.self, capacity: Self.longestScan) { links in
-                    let count = split(piece, into: symbols, places.baseAddress!)
-                    return mergeByScan(symbols, places.baseAddress!, links.baseAddress!, count, downTo: rest)
-                }
+        let symbols = tokens.end
+        let count =
+            piece.count <= Self.longestScan
+            ? mergeShort(piece, symbols, cache, downTo: rest) : mergeLong(piece, symbols, cache, downTo: rest)
+        for index in 0..<count { tokens.append(self.tokens[Int(symbols[index])]) }
+    }
+
+    private func mergeShort(
+        _ piece: UnsafeBufferPointer<UInt8>, _ symbols: UnsafeMutablePointer<TokenID>, _ cache: borrowing PairCache,
+        downTo rest: Int
+    ) -> Int {
+        withUnsafeTemporaryAllocation(of: UInt32.self, capacity: Self.longestScan) { places in
+            withUnsafeTemporaryAllocation(of: ScanLink.self, capacity: Self.longestScan) { links in
+                let count = split(piece, into: symbols, places.baseAddress!, cache)
+                return mergeByScan(symbols, places.baseAddress!, links.baseAddress!, count, cache, downTo: rest)
             }
         }
     }
 
     private func mergeLong(
-        _ piece: UnsafeBufferPointer<UInt8>, _ symbols: UnsafeMutablePointer<TokenID>, downTo rest: Int
+        _ piece: UnsafeBufferPointer<UInt8>, _ symbols: UnsafeMutablePointer<TokenID>, _ cache: borrowing PairCache,
+        downTo rest: Int
     ) -> Int {
         withUnsafeTemporaryAllocation(of: UInt32.self, capacity: piece.count) { places in
-            let count = split(piece, into: symbols, places.baseAddress!)
+            let count = split(piece, into: symbols, places.baseAddress!, cache)
             guard count <= Self.longestScan else {
-                return mergeByHeap(symbols, places.baseAddress!, count, downTo: rest)
+                return mergeByHeap(symbols, places.baseAddress!, count, cache, downTo: rest)
             }
             return withUnsafeTemporaryAllocation(of: ScanLink.self, capacity: Self.longestScan) { links in
-                mergeByScan(symbols, places.baseAddress!, links.baseAddress!, count, downTo: rest)
+                mergeByScan(symbols, places.baseAddress!, links.baseAddress!, count, cache, downTo: rest)
             }
         }
     }
@@ -73,7 +93,7 @@ extension BytePairMerger {
     @inline(__always)
     private func split(
         _ piece: UnsafeBufferPointer<UInt8>, into symbols: UnsafeMutablePointer<TokenID>,
-        _ places: UnsafeMutablePointer<UInt32>
+        _ places: UnsafeMutablePointer<UInt32>, _ cache: borrowing PairCache
     ) -> Int {
         var count = 0
         var offset = 0
@@ -81,20 +101,20 @@ extension BytePairMerger {
         var lastByte = -1
         while offset < piece.count {
             let byte = Int(piece[offset])
-            if byte >= 0xC2, let character = characters.token(at: offset, of: piece) {
-                if count > 0 { places[count - 1] = merges.place(symbols[count - 1], character.token) }
-                symbols[count] = character.token
+            if byte >= 0xC2, let character = characters.symbol(at: offset, of: piece) {
+                if count > 0 { places[count - 1] = merges.place(symbols[count - 1], character.symbol, cache) }
+                symbols[count] = character.symbol
                 lastByte = -1
                 offset += character.length
             } else {
                 offset += 1
-                let token = byteTokens[byte]
-                if token < 0 { continue }
+                let symbol = byteSymbols[byte]
+                if symbol < 0 { continue }
                 if count > 0 {
                     places[count - 1] =
-                        lastByte >= 0 ? bytePairs[lastByte << 8 | byte] : merges.place(symbols[count - 1], token)
+                        lastByte >= 0 ? bytePairs[lastByte << 8 | byte] : merges.place(symbols[count - 1], symbol, cache)
                 }
-                symbols[count] = token
+                symbols[count] = symbol
                 lastByte = byte
             }
             count += 1
@@ -115,7 +135,7 @@ extension BytePairMerger {
     /// A candidate as one number, of which the lowest comes first: its place, then its index.
     @inline(__always)
     private static func candidate(_ place: UInt32, at index: Int) -> UInt32 {
-        place == MergeTable.none ? MergeTable.none : place << 6 | UInt32(truncatingIfNeeded: index)
+        place << 6 | UInt32(truncatingIfNeeded: index)
     }
 
     /// Merges `symbols`, which stay where they are and are linked, and moves those left to the front.
@@ -124,7 +144,7 @@ extension BytePairMerger {
     /// - Returns: how many are left.
     private func mergeByScan(
         _ symbols: UnsafeMutablePointer<TokenID>, _ candidates: UnsafeMutablePointer<UInt32>,
-        _ links: UnsafeMutablePointer<ScanLink>, _ count: Int, downTo rest: Int
+        _ links: UnsafeMutablePointer<ScanLink>, _ count: Int, _ cache: borrowing PairCache, downTo rest: Int
     ) -> Int {
         if count < 2 { return count }
         for index in 0..<count - 1 { candidates[index] = Self.candidate(candidates[index], at: index) }
@@ -135,25 +155,26 @@ extension BytePairMerger {
         }
         var left = count
         while left > rest {
-            var lowest = MergeTable.none
+            var lowest = UInt32.max
             for index in 0..<count - 1 { lowest = min(lowest, candidates[index]) }
-            if lowest == MergeTable.none { break }
+            if lowest >> 6 == MergeTable.none { break }
             let index = Int(lowest & 63)
             let absorbed = Int(links[index].next)
             let next = Int(links[absorbed].next)
             let previous = Int(links[index].previous)
-            symbols[index] = merges.result(at: lowest >> 6)
+            let symbol = merges.result(at: lowest >> 6)
+            symbols[index] = symbol
             links[index].next = UInt8(truncatingIfNeeded: next)
             left -= 1
-            if absorbed < count - 1 { candidates[absorbed] = MergeTable.none }
+            candidates[absorbed] = Self.candidate(MergeTable.none, at: absorbed)
+            var place = MergeTable.none
             if next < count {
                 links[next].previous = UInt8(truncatingIfNeeded: index)
-                candidates[index] = Self.candidate(merges.place(symbols[index], symbols[next]), at: index)
-            } else {
-                candidates[index] = MergeTable.none
+                place = merges.place(symbol, symbols[next], cache)
             }
+            candidates[index] = Self.candidate(place, at: index)
             if previous < count {
-                candidates[previous] = Self.candidate(merges.place(symbols[previous], symbols[index]), at: previous)
+                candidates[previous] = Self.candidate(merges.place(symbols[previous], symbol, cache), at: previous)
             }
         }
         var index = 0
@@ -181,7 +202,7 @@ extension BytePairMerger {
     /// - Returns: how many are left.
     private func mergeByHeap(
         _ symbols: UnsafeMutablePointer<TokenID>, _ places: UnsafeMutablePointer<UInt32>, _ count: Int,
-        downTo rest: Int
+        _ cache: borrowing PairCache, downTo rest: Int
     ) -> Int {
         var links = (0..<count).map { HeapLink(previous: $0 - 1, next: $0 + 1) }
         var candidates = MergeCandidates()
@@ -194,7 +215,7 @@ extension BytePairMerger {
         for index in 0..<count { insert(index) }
         func renew(_ index: Int) {
             let next = links[index].next
-            places[index] = next < count ? merges.place(symbols[index], symbols[next]) : MergeTable.none
+            places[index] = next < count ? merges.place(symbols[index], symbols[next], cache) : MergeTable.none
             insert(index)
         }
         var left = count

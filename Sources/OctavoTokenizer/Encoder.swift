@@ -6,7 +6,7 @@ import OctavoCore
 /// send it to where it is wanted.
 final class Encoder: @unchecked Sendable {
     private var tokens = TokenBuffer()
-    private let cache = PieceCache()
+    private let caches = Caches()
 
     /// Appends a token that stands in the text itself.
     func append(_ token: TokenID) {
@@ -17,7 +17,7 @@ final class Encoder: @unchecked Sendable {
     /// Appends the tokens of valid UTF-8 in which nothing stands for an added token.
     func append(_ text: UnsafeBufferPointer<UInt8>, by tokenizer: Tokenizer) {
         guard !text.isEmpty else { return }
-        Self.append(text, tokenizer.preTokenizer, tokenizer.wholePieces, tokenizer.merger, cache, to: &tokens)
+        Self.append(text, tokenizer.preTokenizer, tokenizer.wholePieces, tokenizer.merger, caches, to: &tokens)
     }
 
     /// Calls `body` with the tokens appended, and forgets them.
@@ -26,36 +26,77 @@ final class Encoder: @unchecked Sendable {
         return body(tokens.tokens(from: 0))
     }
 
-    /// Cuts text into pieces and appends their tokens: a piece may be a token, or have been seen before, or must be
-    /// merged.
+    private struct Caches: ~Copyable {
+        let pieces = PieceCache()
+        let pairs = PairCache()
+    }
+
+    /// A piece of which the tokens are still to be found.
+    private struct Piece {
+        /// The key and its hash, if the piece is short enough to have one.
+        var key: PieceKey
+        var hash: Int
+        var offset: Int
+        var length: Int
+        /// What the table of whole pieces has at the first place to look.
+        var guess: TokenID
+    }
+
+    /// How many pieces are looked up at a time: so many reads of memory can wait for each other's sake.
+    private static let batch = 32
+
+    /// Cuts text into pieces and appends their tokens.
+    ///
+    /// The pieces are first cut, then looked up, then told apart: when the lookups follow each other closely, the
+    /// processor waits for many of them at once, where a branch on each one's result would make it wait for each.
     private static func append(
         _ text: UnsafeBufferPointer<UInt8>, _ rule: PreTokenizer, _ wholePieces: PieceTable, _ merger: BytePairMerger,
-        _ cache: borrowing PieceCache, to tokens: inout TokenBuffer
+        _ caches: borrowing Caches, to tokens: inout TokenBuffer
     ) {
         let scanner = PieceScanner(text: text, rule: rule)
         let start = text.baseAddress!
-        var offset = 0
-        while offset < text.count {
-            let end = scanner.pieceEnd(from: offset)
-            let length = end - offset
-            tokens.reserve(PieceCache.maximumCount)
-            if length <= PieceKey.maximumLength {
-                let key = PieceKey(start + offset, length: length, readable: text.count - offset)
-                let hash = key.hash
-                let token = wholePieces.token(of: key, hash: hash)
-                if token >= 0 {
-                    tokens.append(token)
-                } else if !cache.append(key, hash: hash, to: &tokens) {
-                    let first = tokens.count
-                    merger.append(UnsafeBufferPointer(start: start + offset, count: length), to: &tokens)
-                    cache.insert(key, hash: hash, tokens: tokens.tokens(from: first))
+        withUnsafeTemporaryAllocation(of: Piece.self, capacity: batch) { pieces in
+            let pieces = pieces.baseAddress!
+            var offset = 0
+            while offset < text.count {
+                var count = 0
+                while count < batch, offset < text.count {
+                    let end = scanner.pieceEnd(from: offset)
+                    let length = end - offset
+                    let key = PieceKey(
+                        start + offset, length: min(length, PieceKey.maximumLength), readable: text.count - offset)
+                    pieces[count] = Piece(key: key, hash: key.hash, offset: offset, length: length, guess: -2)
+                    offset = end
+                    count += 1
                 }
-            } else {
-                let piece = UnsafeBufferPointer(start: start + offset, count: length)
-                let token = wholePieces.token(ofLong: piece)
-                if token >= 0 { tokens.append(token) } else { merger.append(piece, to: &tokens) }
+                for index in 0..<count {
+                    pieces[index].guess = wholePieces.firstGuess(pieces[index].key, hash: pieces[index].hash)
+                }
+                for index in 0..<count { append(pieces[index], of: start, wholePieces, merger, caches, to: &tokens) }
             }
-            offset = end
+        }
+    }
+
+    /// Appends the tokens of one piece: it may be a token, or have been seen before, or must be merged.
+    @inline(__always)
+    private static func append(
+        _ piece: Piece, of text: UnsafePointer<UInt8>, _ wholePieces: PieceTable, _ merger: BytePairMerger,
+        _ caches: borrowing Caches, to tokens: inout TokenBuffer
+    ) {
+        tokens.reserve(PieceCache.maximumCount)
+        let bytes = UnsafeBufferPointer(start: text + piece.offset, count: piece.length)
+        guard piece.length <= PieceKey.maximumLength else {
+            let token = wholePieces.token(ofLong: bytes)
+            if token >= 0 { tokens.append(token) } else { merger.append(bytes, caches.pairs, to: &tokens) }
+            return
+        }
+        let token = piece.guess == -2 ? wholePieces.token(of: piece.key, hash: piece.hash) : piece.guess
+        if token >= 0 {
+            tokens.append(token)
+        } else if !caches.pieces.append(piece.key, hash: piece.hash, to: &tokens) {
+            let first = tokens.count
+            merger.append(bytes, caches.pairs, to: &tokens)
+            caches.pieces.insert(piece.key, hash: piece.hash, tokens: tokens.tokens(from: first))
         }
     }
 }

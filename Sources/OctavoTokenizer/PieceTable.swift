@@ -64,6 +64,14 @@ struct PieceTable: Sendable {
         slots[slot] = entry
     }
 
+    /// What is in the first slot where the piece of this key may be: its token, -1 if there is none, or -2 if another
+    /// piece is there and further slots must be asked. Without branches, so that many can be asked at once.
+    @inline(__always)
+    func firstGuess(_ key: PieceKey, hash: Int) -> TokenID {
+        let found = short[hash & (short.count - 1)]
+        return found.key == key ? found.token : found.token < 0 ? -1 : -2
+    }
+
     /// The token whose bytes are the piece of this key, or -1.
     ///
     /// - Parameter hash: the key's.

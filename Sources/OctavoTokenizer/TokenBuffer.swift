@@ -43,12 +43,9 @@ struct TokenBuffer: ~Copyable {
         count += added
     }
 
-    /// Appends tokens where they are made.
-    ///
-    /// - Parameter body: given the place behind the last token, for which room must have been made; returns how many
-    ///   tokens it has left there.
+    /// The place behind the last token, where room has been made; valid until the next growth.
     @inline(__always)
-    mutating func appendInPlace(_ body: (UnsafeMutablePointer<TokenID>) -> Int) { count += body(base + count) }
+    var end: UnsafeMutablePointer<TokenID> { base + count }
 
     /// The tokens from `start` on; valid until the next mutation.
     @inline(__always)

@@ -41,8 +41,8 @@ public final class Tokenizer: Sendable, TokenDecoding {
         let byteTokens = definition.byteTokens()
         let merges = LastMerges(bytes, byteTokens: byteTokens, merges: definition.merges)
         merger = BytePairMerger(
-            byteTokens: byteTokens, merges: MergeTable(merges.ofTokens.compactMap(\.self)),
-            characters: WholeCharacters(bytes, merges: merges))
+            byteSymbols: merges.byteSymbols, merges: MergeTable(merges.ofSymbols),
+            characters: WholeCharacters(bytes, merges: merges), tokens: merges.tokens)
         wholePieces = PieceTable(bytes, ids: definition.wholePieces(byteTokens: byteTokens, merges: merges))
     }
 

@@ -15,38 +15,38 @@ import OctavoCore
 /// ranks below every merge that waits for the character. Whether a token can bite depends on the neighboring byte; the
 /// first condition is therefore kept per character and neighbor.
 struct WholeCharacters: Sendable {
-    /// The token of each code point up to U+FFFF, or -1.
-    private let tokens: FrozenArray<TokenID>
+    /// The symbol of each code point up to U+FFFF, or -1.
+    private let symbols: FrozenArray<TokenID>
     /// Bit `hash(scalar, byte)` is set if the character may be bitten together with the byte before it.
     private let bitesBefore: FrozenArray<UInt64>
     /// The same for the byte behind it.
     private let bitesAfter: FrozenArray<UInt64>
 
     /// No characters at all: merging starts from bytes.
-    static let none = WholeCharacters(tokens: [-1], bitesBefore: [0], bitesAfter: [0])
+    static let none = WholeCharacters(symbols: [-1], bitesBefore: [0], bitesAfter: [0])
 
-    private init(tokens: [TokenID], bitesBefore: [UInt64], bitesAfter: [UInt64]) {
-        self.tokens = FrozenArray(tokens)
+    private init(symbols: [TokenID], bitesBefore: [UInt64], bitesAfter: [UInt64]) {
+        self.symbols = FrozenArray(symbols)
         self.bitesBefore = FrozenArray(bitesBefore)
         self.bitesAfter = FrozenArray(bitesAfter)
     }
 
-    /// The token of the character of two or three bytes at `offset` of valid UTF-8, and its length in bytes; `nil` if
+    /// The symbol of the character of two or three bytes at `offset` of valid UTF-8, and its length in bytes; `nil` if
     /// there is none, or it might be bitten by its neighbors in `piece`.
     @inline(__always)
-    func token(at offset: Int, of piece: UnsafeBufferPointer<UInt8>) -> (token: TokenID, length: Int)? {
+    func symbol(at offset: Int, of piece: UnsafeBufferPointer<UInt8>) -> (symbol: TokenID, length: Int)? {
         let lead = UInt32(piece[offset])
         if lead >= 0xF0 { return nil }
         let length = lead < 0xE0 ? 2 : 3
         var scalar = (lead & (lead < 0xE0 ? 0x1F : 0x0F)) << 6 | UInt32(piece[offset + 1] & 0x3F)
         if length == 3 { scalar = scalar << 6 | UInt32(piece[offset + 2] & 0x3F) }
-        guard Int(scalar) < tokens.count else { return nil }
-        let token = tokens[Int(scalar)]
-        guard token >= 0 else { return nil }
+        guard Int(scalar) < symbols.count else { return nil }
+        let symbol = symbols[Int(scalar)]
+        guard symbol >= 0 else { return nil }
         if offset > 0, Self.contains(bitesBefore, scalar, piece[offset - 1]) { return nil }
         let end = offset + length
         if end < piece.count, Self.contains(bitesAfter, scalar, piece[end]) { return nil }
-        return (token, length)
+        return (symbol, length)
     }
 
     private static let filterBits = 1 << 16
@@ -86,14 +86,14 @@ extension WholeCharacters {
                 tails[part, default: [:]][neighbor, default: .max].lower(to: merge.rank)
             }
         }
-        var tokens = [TokenID](repeating: -1, count: 1 << 16)
+        var symbols = [TokenID](repeating: -1, count: 1 << 16)
         var bitesBefore = [UInt64](repeating: 0, count: Self.filterBits / 64)
         var bitesAfter = bitesBefore
         for id in merges.ofTokens.indices {
             guard let scalar = Self.soleCharacter(of: bytes[id]), let last = merges.latestRank(of: id),
                 lowestUse[id] > last
             else { continue }
-            tokens[Int(scalar)] = TokenID(id)
+            symbols[Int(scalar)] = merges.symbols[id]
             let character = Array(bytes[id])
             for cut in 1..<character.count {
                 for (neighbor, rank) in tails[Array(character[..<cut]), default: [:]] where rank <= last {
@@ -106,7 +106,7 @@ extension WholeCharacters {
                 }
             }
         }
-        self.init(tokens: tokens, bitesBefore: bitesBefore, bitesAfter: bitesAfter)
+        self.init(symbols: symbols, bitesBefore: bitesBefore, bitesAfter: bitesAfter)
     }
 
     /// The code point of a token that is one character of two or three bytes.
