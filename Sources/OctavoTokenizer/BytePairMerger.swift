@@ -112,7 +112,8 @@ extension BytePairMerger {
                 if symbol < 0 { continue }
                 if count > 0 {
                     places[count - 1] =
-                        lastByte >= 0 ? bytePairs[lastByte << 8 | byte] : merges.place(symbols[count - 1], symbol, cache)
+                        lastByte >= 0
+                        ? bytePairs[lastByte << 8 | byte] : merges.place(symbols[count - 1], symbol, cache)
                 }
                 symbols[count] = symbol
                 lastByte = byte

@@ -38,8 +38,10 @@ final class Encoder: @unchecked Sendable {
         var hash: Int
         var offset: Int
         var length: Int
-        /// What the table of whole pieces has at the first place to look.
+        /// What the table of whole pieces has at the first place to look; -3 if the cache has the piece.
         var guess: TokenID
+        /// Not of this piece: the list of those that are no token.
+        var unknown: Int
     }
 
     /// How many pieces are looked up at a time: so many reads of memory can wait for each other's sake.
@@ -65,13 +67,23 @@ final class Encoder: @unchecked Sendable {
                     let length = end - offset
                     let key = PieceKey(
                         start + offset, length: min(length, PieceKey.maximumLength), readable: text.count - offset)
-                    pieces[count] = Piece(key: key, hash: key.hash, offset: offset, length: length, guess: -2)
+                    pieces[count] = Piece(
+                        key: key, hash: key.hash, offset: offset, length: length, guess: -2, unknown: 0)
                     offset = end
                     count += 1
                 }
+                var unknown = 0
                 for index in 0..<count {
                     pieces[index].guess = wholePieces.firstGuess(pieces[index].key, hash: pieces[index].hash)
+                    pieces[unknown].unknown = index
+                    unknown += pieces[index].guess == -1 ? 1 : 0
                 }
+                for place in 0..<unknown {
+                    let index = pieces[place].unknown
+                    let isKnown = caches.pieces.knows(pieces[index].key, hash: pieces[index].hash)
+                    pieces[index].guess = isKnown ? -3 : -1
+                }
+                tokens.reserve(batch * PieceKey.maximumLength)
                 for index in 0..<count { append(pieces[index], of: start, wholePieces, merger, caches, to: &tokens) }
             }
         }
@@ -83,12 +95,11 @@ final class Encoder: @unchecked Sendable {
         _ piece: Piece, of text: UnsafePointer<UInt8>, _ wholePieces: PieceTable, _ merger: BytePairMerger,
         _ caches: borrowing Caches, to tokens: inout TokenBuffer
     ) {
-        tokens.reserve(PieceCache.maximumCount)
         let bytes = UnsafeBufferPointer(start: text + piece.offset, count: piece.length)
         guard piece.length <= PieceKey.maximumLength else {
             let token = wholePieces.token(ofLong: bytes)
             if token >= 0 { tokens.append(token) } else { merger.append(bytes, caches.pairs, to: &tokens) }
-            return
+            return tokens.reserve(batch * PieceKey.maximumLength)
         }
         let token = piece.guess == -2 ? wholePieces.token(of: piece.key, hash: piece.hash) : piece.guess
         if token >= 0 {

@@ -16,7 +16,7 @@ enum LargePages {
         let rounded = (size + pageSize - 1) / pageSize * pageSize
         let memory = UnsafeMutableRawPointer.allocate(byteCount: rounded, alignment: pageSize)
         #if os(Linux)
-            madvise(memory, rounded, MADV_HUGEPAGE)
+        madvise(memory, rounded, MADV_HUGEPAGE)
         #endif
         return UnsafeMutableBufferPointer(start: memory.bindMemory(to: type, capacity: count), count: count)
     }

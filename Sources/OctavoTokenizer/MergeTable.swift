@@ -14,6 +14,9 @@ struct MergeTable: Sendable {
     static let maximumCount = Int(none)
 
     private let slots: FrozenArray<UInt64>
+    /// A bit per hash of a pair, four for every slot: most pairs do not merge, and this tells it from a table small enough
+    /// for a core's own cache.
+    private let mayMerge: FrozenArray<UInt64>
     /// What each merge makes, by its place.
     private let results: FrozenArray<TokenID>
     /// The symbol that the first merge makes, if every next one makes the next symbol and `results` need not be asked.
@@ -25,13 +28,16 @@ struct MergeTable: Sendable {
     init(_ merges: [TokenizerDefinition.Merge]) {
         let slotCount = 1 << (Int.bitWidth - (merges.count * 3 / 2).leadingZeroBitCount)
         var slots = [UInt64](repeating: Self.free, count: slotCount)
+        var mayMerge = [UInt64](repeating: 0, count: max(4 * slotCount / UInt64.bitWidth, 1))
         var results: [TokenID] = []
         var lastRank: Int32 = -1
         for merge in Self.byRank(merges) {
             if merge.rank != lastRank { results.append(merge.result) }
             lastRank = merge.rank
             let pair = Self.pair(merge.left, merge.right)
-            var slot = Self.hash(pair) & (slotCount - 1)
+            let hash = Self.hash(pair)
+            mayMerge[hash >> 6 & (mayMerge.count - 1)] |= 1 << UInt64(hash & 63)
+            var slot = hash & (slotCount - 1)
             while slots[slot] != Self.free, slots[slot] >> Self.fieldBits != pair {
                 slot = (slot + 1) & (slotCount - 1)
             }
@@ -40,6 +46,7 @@ struct MergeTable: Sendable {
         let first = results.first ?? 0
         firstResult = results.enumerated().allSatisfy { $1 == first + TokenID($0) } ? first : nil
         self.slots = FrozenArray(slots)
+        self.mayMerge = FrozenArray(mayMerge)
         self.results = FrozenArray(results.isEmpty ? [-1] : results)
     }
 
@@ -64,6 +71,7 @@ struct MergeTable: Sendable {
     }
 
     private func place(of pair: UInt64, hash: Int) -> UInt32 {
+        if mayMerge[hash >> 6 & (mayMerge.count - 1)] >> UInt64(hash & 63) & 1 == 0 { return Self.none }
         let mask = slots.count - 1
         var slot = hash & mask
         while true {

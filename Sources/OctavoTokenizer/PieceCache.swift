@@ -12,8 +12,8 @@ struct PieceCache: ~Copyable {
 
     /// The longest token list that is kept, and the room that a buffer must have before one is appended.
     static let maximumCount = SIMD8<TokenID>.scalarCount
-    /// A power of two; all slots together are 4 MiB, of which a short text touches a few.
-    private static let slotCount = 1 << 16
+    /// A power of two; all slots together are 2 MiB, of which a short text touches a few.
+    private static let slotCount = 1 << 15
 
     private let entries: UnsafeMutablePointer<Entry>
 
@@ -24,6 +24,12 @@ struct PieceCache: ~Copyable {
     }
 
     deinit { entries.deallocate() }
+
+    /// Whether the tokens of the piece of this key are known.
+    ///
+    /// - Parameter hash: the key's.
+    @inline(__always)
+    func knows(_ key: PieceKey, hash: Int) -> Bool { entries[hash & (Self.slotCount - 1)].key == key }
 
     /// Appends the tokens of the piece of this key, if they are known. There must be room for `maximumCount`.
     ///

@@ -34,6 +34,7 @@ extension PieceScanner {
 
     @inline(__always)
     private func llama3PieceEnd(from start: Int) -> Int {
+        if let end = shortASCIIWordEnd(from: start) { return end }
         let (first, second) = character(at: start)
         if first.contains(.letter) { return letterRunEnd(from: second) }
         if first.contains(.number) { return numberRunEnd(from: second, atMost: 2) }
@@ -54,6 +55,7 @@ extension PieceScanner {
     ///   then as if the text ended there.
     @inline(__always)
     private func gpt2PieceEnd(from start: Int, numbers: CharacterClass, numbersStandAlone: Bool) -> Int {
+        if let end = shortASCIIWordEnd(from: start) { return end }
         let notOther = numbers.union([.letter, .whitespace])
         let (first, second) = character(at: start)
         if first.contains(.letter) { return letterRunEnd(from: second) }
@@ -97,6 +99,18 @@ extension PieceScanner {
             let scalar = (lead & 0x07) << 18 | continuation(1) << 12 | continuation(2) << 6 | continuation(3)
             return (classes.of(scalar), offset + 4)
         }
+    }
+
+    /// The end of the most common pieces, a space or letter and one to seven letters behind it, all ASCII and with another
+    /// ASCII character at the end; `nil` where there may be something else.
+    @inline(__always)
+    private func shortASCIIWordEnd(from start: Int) -> Int? {
+        guard count - start > 9, text[start] == Self.space || classes.ofASCII(text[start] & 0x7F).contains(.letter)
+        else { return nil }
+        let word = UnsafeRawPointer(text + start + 1).loadUnaligned(as: UInt64.self)
+        let letters = Self.leadingASCIILetters(in: UInt64(littleEndian: word))
+        let end = start + 1 + letters
+        return letters > 0 && (text[start] | text[end]) < 0x80 && letters < 8 ? end : nil
     }
 
     @inline(__always)

@@ -17,6 +17,9 @@ struct PieceTable: Sendable {
     private let bytes: TokenBytes
     private let short: FrozenArray<ShortSlot>
     private let long: FrozenArray<LongSlot>
+    /// A bit per hash of a short piece, four for every slot: most pieces that are no token are known by a table small
+    /// enough for a core's own cache.
+    private let mayBeToken: FrozenArray<UInt64>
     private let longestToken: Int
 
     /// A table of the tokens in `ids`; of several with the same bytes, the first one is found. Empty ones are left out.
@@ -24,12 +27,14 @@ struct PieceTable: Sendable {
         let longCount = ids.count { bytes[Int($0)].count > PieceKey.maximumLength }
         var short = Array(repeating: ShortSlot(), count: Self.slotCount(for: ids.count - longCount))
         var long = Array(repeating: LongSlot(), count: Self.slotCount(for: longCount))
+        var mayBeToken = [UInt64](repeating: 0, count: max(4 * short.count / UInt64.bitWidth, 1))
         for id in ids {
             bytes[Int(id)].withUnsafeBufferPointer { piece in
                 guard let start = piece.baseAddress, !piece.isEmpty else { return }
                 if piece.count <= PieceKey.maximumLength {
                     let key = PieceKey(start, length: piece.count, readable: piece.count)
                     Self.insert(ShortSlot(key: key, token: id), into: &short)
+                    mayBeToken[Self.filterWord(of: key.hash) & (mayBeToken.count - 1)] |= Self.filterBit(of: key.hash)
                 } else {
                     Self.insert(LongSlot(hash: Self.hash(piece), token: id), into: &long, bytes)
                 }
@@ -37,6 +42,7 @@ struct PieceTable: Sendable {
         }
         self.bytes = bytes
         self.short = FrozenArray(short)
+        self.mayBeToken = FrozenArray(mayBeToken)
         self.long = FrozenArray(long)
         longestToken = ids.reduce(0) { max($0, bytes[Int($1)].count) }
     }
@@ -64,12 +70,20 @@ struct PieceTable: Sendable {
         slots[slot] = entry
     }
 
+    /// The filter's word and bit, from bits of the hash that do not choose the slot.
+    @inline(__always)
+    private static func filterWord(of hash: Int) -> Int { hash >> 32 }
+
+    @inline(__always)
+    private static func filterBit(of hash: Int) -> UInt64 { 1 << (UInt64(truncatingIfNeeded: hash) >> 26 & 63) }
+
     /// What is in the first slot where the piece of this key may be: its token, -1 if there is none, or -2 if another
     /// piece is there and further slots must be asked. Without branches, so that many can be asked at once.
     @inline(__always)
     func firstGuess(_ key: PieceKey, hash: Int) -> TokenID {
-        let found = short[hash & (short.count - 1)]
-        return found.key == key ? found.token : found.token < 0 ? -1 : -2
+        let mayBe = mayBeToken[Self.filterWord(of: hash) & (mayBeToken.count - 1)] & Self.filterBit(of: hash) != 0
+        let found = short[mayBe ? hash & (short.count - 1) : 0]
+        return !mayBe || found.key != key && found.token < 0 ? -1 : found.key == key ? found.token : -2
     }
 
     /// The token whose bytes are the piece of this key, or -1.
