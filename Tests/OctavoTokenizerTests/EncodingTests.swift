@@ -29,7 +29,7 @@ struct EncodingTests {
     }
 
     /// Quadratic work on these would be 10^12 steps, and the test would not end.
-    @Test(arguments: ["a", " ", "\n", "=", "'", "9", "é", "ab", " \n", "<|", "<|im_"])
+    @Test(arguments: ["a", " ", "\n", "=", "'", "9", "é", "的", "ab", " \n", "<|", "<|im_", "QWxhZGRpbjpvcGVu"])
     func `millions of repeats are no more work than so much text`(unit: String) throws {
         let text = String(repeating: unit, count: 1_000_000 / unit.utf8.count)
         for name in ["tiny-tied", "tiny-smollm"] {

@@ -93,13 +93,23 @@ struct MergingTests {
         (TokenizerDefinition.Merge(left: 0, right: 1, result: 99, rank: 0), "merge 0"),
         (TokenizerDefinition.Merge(left: -1, right: 1, result: 4, rank: 0), "merge 0"),
         (TokenizerDefinition.Merge(left: 0, right: 1, result: 4, rank: -1), "merge 0"),
+        (TokenizerDefinition.Merge(left: 0, right: 2, result: 4, rank: 0), "merge 0"),
+        (TokenizerDefinition.Merge(left: 1, right: 0, result: 4, rank: 0), "merge 0"),
     ])
-    func `a merge of tokens that are not there is refused`(merge: TokenizerDefinition.Merge, key: String) throws {
+    func `a merge of tokens that are not there, or not of its parts, is refused`(
+        merge: TokenizerDefinition.Merge, key: String
+    ) throws {
         var definition = Self.definition(["ab"])
         definition.merges = [merge]
         let error = try #require(throws: TokenizerError.self) { try Tokenizer(definition) }
         #expect(error.key == key)
         #expect(error.path == "handmade")
+    }
+
+    @Test func `two merges of one rank must make one token`() throws {
+        var definition = Self.definition(["ab", "bc"])
+        definition.merges[1].rank = definition.merges[0].rank
+        #expect(try #require(throws: TokenizerError.self) { try Tokenizer(definition) }.key == "merge 1")
     }
 
     @Test func `an id outside the vocabulary is refused as BOS or end token`() throws {

@@ -6,15 +6,17 @@ struct BenchReport {
     let json: Bool
 
     /// What the figures that follow were measured on.
-    func header(threads: Int, kernels: String, model: String?) {
+    func header(threads: Int, kernels: String?, model: String?) {
         let processor = Self.processor
         if json {
             Console.result([
-                "cpu": .string(processor), "threads": .integer(threads), "kernels": .string(kernels),
+                "cpu": .string(processor), "threads": .integer(threads),
+                "kernels": kernels.map(JSONValue.string) ?? .null,
                 "model": model.map(JSONValue.string) ?? .null, "version": .string(OctavoVersion.current),
             ])
         } else {
-            Console.result("\(processor), \(threads) threads, \(kernels)" + (model.map { ", \($0)" } ?? ""))
+            let parts = [processor, "\(threads) threads", kernels, model]
+            Console.result(parts.compactMap(\.self).joined(separator: ", "))
         }
     }
 

@@ -1,9 +1,10 @@
 import ArgumentParser
 import OctavoLlama
+import OctavoTokenizer
 
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measure the machine and the engine, each figure beside its ceiling.",
+        abstract: "Measure the machine, the engine and the tokenizer.",
         discussion: """
             Figures are medians. A share is of the INT8 multiply-accumulates that the machine can do from registers,
             measured in the same run: what the linear layers of the tokens computed would take at that rate.
@@ -11,8 +12,9 @@ struct Bench: AsyncParsableCommand {
             Examples:
               octavo bench ceilings
               octavo bench engine MODEL --json > bench.jsonl
+              octavo bench tokenizer MODEL
             """,
-        subcommands: [BenchCeilings.self, BenchEngine.self])
+        subcommands: [BenchCeilings.self, BenchEngine.self, BenchTokenizer.self])
 }
 
 struct BenchCeilings: ParsableCommand {
@@ -66,5 +68,44 @@ struct BenchEngine: AsyncParsableCommand {
         for length in [128, 512, 1024] { try bench.prefill(length: length) }
         for batch in [1, 8, 32] { try bench.decode(batch: batch, context: 256) }
         await bench.offlineJob(requests: requests)
+    }
+}
+
+struct BenchTokenizer: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tokenizer",
+        abstract: "Encoding of text not seen before, on one thread and on all, and decoding.",
+        discussion: """
+            Every FILE is a corpus of its own, cut at line ends into documents of about 4 KB; without files the text is
+            made of the vocabulary's words. MB are 10^6 bytes of UTF-8. scripts/bench-tokenizer compares with others.
+
+            Example:
+              octavo bench tokenizer models/Llama-3.2-1B/tokenizer.json english.txt
+            """)
+    @OptionGroup var options: TextModelOptions
+    @Argument(help: "Files of text.") var files: [String] = []
+    @Option(help: "The most threads (default: all CPUs granted to the process).") var threads: Int?
+    @Option(help: "How often each is measured.") var runs = 7
+    @Flag(help: "Print one JSON object a line.") var json = false
+
+    func validate() throws {
+        guard (1...1000).contains(runs) else { throw ValidationError("--runs must be between 1 and 1000") }
+        guard (1...1024).contains(threads ?? 1) else { throw ValidationError("--threads must be between 1 and 1024") }
+    }
+
+    func run() throws {
+        let start = ContinuousClock.now
+        let tokenizer = try options.open().tokenizer
+        let loading = (ContinuousClock.now - start) / .seconds(1)
+        let corpora = try files.isEmpty ? [BenchCorpus(wordsOf: tokenizer)] : files.map { try BenchCorpus(file: $0) }
+        let most = threads ?? ComputeThreads.availableProcessors
+        let report = BenchReport(json: json)
+        report.header(threads: most, kernels: nil, model: options.model)
+        report.line("tokenizer load", [("vocabulary", "\(tokenizer.vocabularySize)")], value: loading, unit: "s")
+        let bench = TokenizerBenchmark(tokenizer: tokenizer, runs: runs, report: report)
+        for corpus in corpora {
+            for count in Set([1, most]).sorted() { bench.encode(corpus, threads: ComputeThreads(count: count)) }
+            bench.decode(corpus)
+        }
     }
 }
