@@ -101,7 +101,7 @@ extension BytePairMerger {
         var lastByte = -1
         while offset < piece.count {
             let byte = Int(piece[offset])
-            if byte >= 0xC2, let character = characters.symbol(at: offset, of: piece) {
+            if byte >= 0xC2, let character = characters.symbol(at: offset, of: piece, byteSymbols) {
                 if count > 0 { places[count - 1] = merges.place(symbols[count - 1], character.symbol, cache) }
                 symbols[count] = character.symbol
                 lastByte = -1

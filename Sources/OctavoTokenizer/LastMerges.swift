@@ -26,8 +26,11 @@ struct LastMerges {
     init(_ bytes: TokenBytes, byteTokens: [TokenID], merges: [TokenizerDefinition.Merge]) {
         ofTokens = Self.lastMerges(bytes, byteTokens: byteTokens, merges: merges)
         symbols = Array(repeating: -1, count: bytes.count)
-        // Bytes that have one token, the unknown one, are one symbol.
+        // Bytes that have one token, the unknown one, are one symbol; the byte whose token it is, if any, names it.
         for byte in (0..<256).reversed() where byteTokens[byte] >= 0 { symbols[Int(byteTokens[byte])] = TokenID(byte) }
+        for byte in 0..<256 where byteTokens[byte] >= 0 && bytes[Int(byteTokens[byte])].elementsEqual([UInt8(byte)]) {
+            symbols[Int(byteTokens[byte])] = TokenID(byte)
+        }
         byteSymbols = byteTokens.map { [symbols] token in token < 0 ? -1 : symbols[Int(token)] }
         tokens = byteTokens
         for merge in ofTokens.compactMap(\.self).sorted(by: { $0.rank < $1.rank }) {

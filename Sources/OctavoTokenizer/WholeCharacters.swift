@@ -33,8 +33,12 @@ struct WholeCharacters: Sendable {
 
     /// The symbol of the character of two or three bytes at `offset` of valid UTF-8, and its length in bytes; `nil` if
     /// there is none, or it might be bitten by its neighbors in `piece`.
+    ///
+    /// - Parameter byteSymbols: where a neighboring byte is dropped or another's symbol, the true neighbor is not known.
     @inline(__always)
-    func symbol(at offset: Int, of piece: UnsafeBufferPointer<UInt8>) -> (symbol: TokenID, length: Int)? {
+    func symbol(
+        at offset: Int, of piece: UnsafeBufferPointer<UInt8>, _ byteSymbols: FrozenArray<TokenID>
+    ) -> (symbol: TokenID, length: Int)? {
         let lead = UInt32(piece[offset])
         if lead >= 0xF0 { return nil }
         let length = lead < 0xE0 ? 2 : 3
@@ -43,9 +47,12 @@ struct WholeCharacters: Sendable {
         guard Int(scalar) < symbols.count else { return nil }
         let symbol = symbols[Int(scalar)]
         guard symbol >= 0 else { return nil }
-        if offset > 0, Self.contains(bitesBefore, scalar, piece[offset - 1]) { return nil }
+        func isBitten(_ bites: FrozenArray<UInt64>, _ neighbor: UInt8) -> Bool {
+            byteSymbols[Int(neighbor)] != TokenID(neighbor) || Self.contains(bites, scalar, neighbor)
+        }
+        if offset > 0, isBitten(bitesBefore, piece[offset - 1]) { return nil }
         let end = offset + length
-        if end < piece.count, Self.contains(bitesAfter, scalar, piece[end]) { return nil }
+        if end < piece.count, isBitten(bitesAfter, piece[end]) { return nil }
         return (symbol, length)
     }
 

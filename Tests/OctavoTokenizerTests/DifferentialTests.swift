@@ -1,3 +1,4 @@
+import Foundation
 import OctavoCore
 import OctavoTestSupport
 import OctavoTokenizer
@@ -134,12 +135,16 @@ private enum RandomText {
 }
 
 private enum RandomVocabulary {
-    static let alphabet = ["a", " ", "é", "è", "ж", "д", "的", "白", "、"]
+    static let alphabet = ["a", "b", " ", "é", "è", "ж", "д", "的", "白", "、"]
 
-    /// All bytes as tokens, and merges of whatever there is already, in an order of chance.
+    /// All bytes but one or two as tokens, and merges of whatever there is already, in an order of chance.
     static func make(_ random: inout SeededGenerator) -> TokenizerDefinition {
         var tokens = (0...UInt8.max).map { TokenizerDefinition.Token(bytes: [$0], kind: .text) }
-        var ids = Dictionary(uniqueKeysWithValues: tokens.enumerated().map { ($1.bytes, TokenID($0)) })
+        for byte in [UInt8(ascii: "b"), 0xC3] where Bool.random(using: &random) {
+            tokens[Int(byte)] = .init(bytes: [], kind: .unused)
+        }
+        var ids: [[UInt8]: TokenID] = [:]
+        for (id, token) in tokens.enumerated() where token.kind == .text { ids[token.bytes] = TokenID(id) }
         var merges: [TokenizerDefinition.Merge] = []
         let text = Array((0..<200).map { _ in alphabet.randomElement(using: &random)! }.joined().utf8)
         for _ in 0..<Int.random(in: 50...2000, using: &random) {

@@ -25,7 +25,7 @@ struct TokenizerBenchmark {
         let encoded = corpus.documents.map { tokenizer.encode($0) }
         let tokens = encoded.reduce(0) { $0 + $1.count }
         let which = [("corpus", corpus.name)]
-        report.line("tokenizer length", which, value: Double(tokens) / (1e6 * corpus.megabytes), unit: "tokens/byte")
+        report.line("tokenizer length", which, value: Double(tokens) / (1e3 * corpus.megabytes), unit: "tokens/kB")
         let thread = ComputeThreads(count: 1)
         let samples = (0..<runs).map { _ in
             corpus.megabytes / seconds(thread, encoded.count) { _ = tokenizer.decode(encoded[$0]) }
@@ -105,6 +105,6 @@ struct BenchCorpus: Sendable {
             }
             return text
         }
-        self.init(name: "words of the vocabulary", documents: documents)
+        self.init(name: "built-in", documents: documents)
     }
 }
