@@ -32,11 +32,11 @@ def documents(path):
 
 
 def octavo(program, model, path):
-    """One run of `octavo bench tokenizer` on one thread: MB/s and tokens."""
+    """One run of `octavo bench tokenizer` on one thread: MB/s and tokens per byte."""
     command = [program, "bench", "tokenizer", model, path, "--threads", "1", "--runs", "1", "--json"]
     lines = [json.loads(line) for line in subprocess.check_output(command).splitlines()]
     figures = {line["benchmark"]: line["value"] for line in lines[1:]}
-    return figures["tokenizer encode"], figures["tokenizer length"]
+    return figures["tokenizer encode"], figures["tokenizer length"] / 1000
 
 
 program, model, rounds = sys.argv[1:4]

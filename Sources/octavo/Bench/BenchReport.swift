@@ -39,7 +39,7 @@ struct BenchReport {
         let share = ceiling.map { $0 > 0 ? value / $0 : 0 }
         guard json else {
             let place = which.map { "\($0.0) \($0.1)" }.joined(separator: ", ")
-            let label = "\(name), \(place)".padding(toLength: 48, withPad: " ", startingAt: 0)
+            let label = "\(name), \(place)".padding(toLength: 56, withPad: " ", startingAt: 0)
             let ceilingText = share.map { "   \(Format.decimal(100 * $0))% of the INT8 peak" } ?? ""
             let spreadText = runs > 1 ? "   (\(runs) runs, spread \(Format.decimal(100 * spread, places: 0))%)" : ""
             return Console.result("\(label)\(Format.decimal(value)) \(unit)\(ceilingText)\(spreadText)")
