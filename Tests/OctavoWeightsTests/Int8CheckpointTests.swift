@@ -168,7 +168,7 @@ import Testing
     }
 }
 
-extension WeightMatrix {
+extension WeightRows {
     /// All INT8 values; none of a matrix of floats.
     var integers: [Int8] {
         guard channelScales != nil else { return [] }
