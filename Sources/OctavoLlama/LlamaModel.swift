@@ -58,6 +58,19 @@ public final class LlamaModel: Sendable {
         inverseFrequencies = RotaryEmbedding.inverseFrequencies(configuration)
     }
 
+    /// A model of one block, without embedding and head.
+    init(_ block: Layer, isFloat: Bool, of configuration: ModelConfiguration) {
+        var configuration = configuration
+        configuration.layerCount = 1
+        self.configuration = configuration
+        scheme = isFloat ? .float : .plain
+        layers = [block]
+        embedding = FloatMatrix(rows: 0, columns: configuration.hiddenSize, precision: .f32)
+        head = embedding
+        outputNorm = AlignedBuffer(count: 0)
+        inverseFrequencies = RotaryEmbedding.inverseFrequencies(configuration)
+    }
+
     /// Weights of the seven linear layers of all blocks: INT8 multiply-accumulates per token.
     public var linearWeightCount: Int {
         let queries = configuration.headCount * configuration.headDimension

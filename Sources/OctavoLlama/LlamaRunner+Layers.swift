@@ -7,9 +7,8 @@ import OctavoWeights
 // never a sum.
 
 extension LlamaRunner {
-    /// Writes the tokens' embeddings to the residual stream and computes their angles.
+    /// Writes the tokens' embeddings to the residual stream.
     func embed(_ tokens: [StepToken]) {
-        let half = model.configuration.headDimension / 2
         threads.run { [self] index in
             for row in threads.share(tokens.count, index: index) {
                 let token = Int(tokens[row].id)
@@ -17,6 +16,15 @@ extension LlamaRunner {
                 kernels.convert(
                     model.embedding.address(ofRow: token), precision: model.embedding.precision, count: memory.hidden,
                     into: memory.residual.base + row * memory.hidden)
+            }
+        }
+    }
+
+    /// Computes the angles by which the tokens' queries and keys turn.
+    func computeAngles(_ tokens: [StepToken]) {
+        let half = model.configuration.headDimension / 2
+        threads.run { [self] index in
+            for row in threads.share(tokens.count, index: index) {
                 Kernels.rotation(
                     position: tokens[row].position, inverseFrequencies: model.inverseFrequencies,
                     cosines: memory.cosines.base + row * half, sines: memory.sines.base + row * half)

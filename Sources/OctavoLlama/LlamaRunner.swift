@@ -96,6 +96,7 @@ public final class LlamaRunner: ModelRunner, @unchecked Sendable {
         let tokens = place(rows)
         precondition(tokens.count <= maximumStepTokens, "a step of \(tokens.count) tokens is too long")
         embed(tokens)
+        computeAngles(tokens)
         for layer in model.layers.indices {
             attend(layer, tokens)
             feedForward(layer, tokens)
@@ -108,7 +109,7 @@ public final class LlamaRunner: ModelRunner, @unchecked Sendable {
     }
 
     /// Lays the rows' tokens side by side and makes room for them in their sequences.
-    private func place(_ rows: [StepRow]) -> [StepToken] {
+    func place(_ rows: [StepRow]) -> [StepToken] {
         var tokens: [StepToken] = []
         for row in rows {
             let start = cache.length(of: row.sequence)

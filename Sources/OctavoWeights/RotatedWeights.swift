@@ -93,7 +93,7 @@ private struct TurnedRows: WeightRows {
 private final class DenseRows: WeightRows, @unchecked Sendable {
     let rows: Int
     let columns: Int
-    var elementType: ElementType { .f32 }
+    let elementType: ElementType
     private let values: UnsafeMutableBufferPointer<Float>
     /// Columns that are turned at a time: few enough to stay in the cache.
     private static let columnBlock = 32
@@ -102,6 +102,7 @@ private final class DenseRows: WeightRows, @unchecked Sendable {
     init(_ source: any WeightRows, parallel: Parallel) {
         rows = source.rows
         columns = source.columns
+        elementType = source.elementType == .f32 ? .f32 : .f16
         values = .allocate(capacity: source.rows * source.columns)
         let (values, columns) = (UncheckedBuffer(values), columns)
         parallel(rows) { row in

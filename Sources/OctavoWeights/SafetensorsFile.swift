@@ -12,7 +12,7 @@ public struct SafetensorsFile: Sendable {
     /// The names of the tensors, in the order of the header.
     public let names: [String]
     /// The strings that stand in the header beside the tensors (`__metadata__`).
-    let metadata: [String: String]
+    package let metadata: [String: String]
     let tensors: [String: StoredTensor]
     private let file: MappedFile
 

@@ -1,7 +1,7 @@
 internal import Foundation
 internal import OctavoCore
 
-/// Writes a safetensors file of `F32` tensors whose number need not be known beforehand.
+/// Writes a safetensors file whose tensors' number need not be known beforehand.
 ///
 /// The format's header comes first and names every tensor, so the elements are collected in a temporary file, and
 /// `finish()` puts header and elements together. Until then nothing exists at the path; without `finish()` nothing ever
@@ -9,14 +9,17 @@ internal import OctavoCore
 public final class SafetensorsWriter {
     private let path: String
     private let elements: Int32
-    private var tensors: [(name: String, shape: [Int], byteCount: Int)] = []
-    private var missingElements = 0
+    private let metadata: [(key: String, value: String)]
+    private var tensors: [(name: String, shape: [Int], type: ElementType, byteCount: Int)] = []
+    private var missingBytes = 0
 
     /// Begins a file that is to stand at `path`; its folder needs room for twice the elements.
     ///
+    /// - Parameter metadata: texts for the header.
     /// - Throws: `WeightsError` when the folder cannot be written to.
-    public init(path: String) throws(WeightsError) {
+    public init(path: String, metadata: [(key: String, value: String)] = []) throws(WeightsError) {
         self.path = path
+        self.metadata = metadata
         let temporary = path + ".elements"
         elements = Foundation.open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard elements >= 0 else { throw .system(path) }
@@ -29,21 +32,30 @@ public final class SafetensorsWriter {
     ///
     /// - Parameter name: a name not yet in the file.
     /// - Parameter shape: the dimensions, outermost first.
-    public func begin(_ name: String, shape: [Int]) {
-        precondition(missingElements == 0, "the tensor before is incomplete")
+    /// - Parameter type: how the elements are stored; one of the types that hold one element at a time.
+    public func begin(_ name: String, shape: [Int], type: ElementType = .f32) {
+        precondition(missingBytes == 0, "the tensor before is incomplete")
         precondition(shape.allSatisfy { $0 >= 0 }, "a negative dimension")
         precondition(!tensors.contains { $0.name == name }, "the file has a tensor of this name")
-        missingElements = shape.reduce(1, *)
-        tensors.append((name, shape, missingElements * MemoryLayout<Float>.size))
+        precondition(type.blockLength == 1, "safetensors has no \(type)")
+        missingBytes = shape.reduce(1, *) * type.blockByteCount
+        tensors.append((name, shape, type, missingBytes))
     }
 
     /// Appends elements, row-major, to the tensor begun last.
     ///
     /// - Throws: `WeightsError` when they cannot be written.
     public func append(_ values: UnsafeBufferPointer<Float>) throws(WeightsError) {
-        precondition(values.count <= missingElements, "more elements than the tensor's shape has")
-        missingElements -= values.count
-        try write(UnsafeRawBufferPointer(values), to: elements)
+        try append(bytes: UnsafeRawBufferPointer(values))
+    }
+
+    /// Appends elements as they are stored to the tensor begun last.
+    ///
+    /// - Throws: `WeightsError` when they cannot be written.
+    package func append(bytes: UnsafeRawBufferPointer) throws(WeightsError) {
+        precondition(bytes.count <= missingBytes, "more elements than the tensor's shape has")
+        missingBytes -= bytes.count
+        try write(bytes, to: elements)
     }
 
     /// Appends elements, row-major, to the tensor begun last.
@@ -57,7 +69,7 @@ public final class SafetensorsWriter {
     ///
     /// - Throws: `WeightsError` when it cannot be written; a file at the path then stays as it was.
     public func finish() throws(WeightsError) {
-        precondition(missingElements == 0, "the last tensor is incomplete")
+        precondition(missingBytes == 0, "the last tensor is incomplete")
         let partial = path + ".partial"
         let descriptor = Foundation.open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw .system(path) }
@@ -77,11 +89,18 @@ public final class SafetensorsWriter {
     /// The header's length and the header, padded with spaces so that the elements are aligned.
     private func header() -> [UInt8] {
         var object = JSONObject()
+        if !metadata.isEmpty {
+            var texts = JSONObject()
+            for (key, value) in metadata { texts[key] = .string(value) }
+            object["__metadata__"] = .object(texts)
+        }
         var end = 0
         for tensor in tensors {
             let shape = JSONValue.array(tensor.shape.map(JSONValue.integer))
             let offsets: JSONValue = [.integer(end), .integer(end + tensor.byteCount)]
-            object[tensor.name] = ["dtype": "F32", "shape": shape, "data_offsets": offsets]
+            object[tensor.name] = [
+                "dtype": .string(tensor.type.rawValue), "shape": shape, "data_offsets": offsets,
+            ]
             end += tensor.byteCount
         }
         var text: [UInt8] = []

@@ -29,13 +29,16 @@ public enum TensorRole: Hashable, Sendable {
 extension TensorRole {
     /// The roles that a model of this configuration stores tensors for, in the order in which they are computed.
     package static func stored(in configuration: ModelConfiguration) -> [TensorRole] {
-        let blocks = (0..<configuration.layerCount).flatMap { layer -> [TensorRole] in
-            [
-                .attentionNorm(layer), .query(layer), .key(layer), .value(layer), .attentionOutput(layer),
-                .feedForwardNorm(layer), .gate(layer), .up(layer), .down(layer),
-            ]
-        }
+        let blocks = (0..<configuration.layerCount).flatMap(block)
         return [.tokenEmbedding] + blocks + [.outputNorm] + (configuration.tiesEmbeddings ? [] : [.outputHead])
+    }
+
+    /// The roles of a block, in the order in which they are computed.
+    package static func block(_ layer: Int) -> [TensorRole] {
+        [
+            .attentionNorm(layer), .query(layer), .key(layer), .value(layer), .attentionOutput(layer),
+            .feedForwardNorm(layer), .gate(layer), .up(layer), .down(layer),
+        ]
     }
 
     /// The tensor's dimensions, outermost first.

@@ -1,0 +1,73 @@
+import OctavoWeights
+
+/// Rounding to INT8 in which each weight's error is made good by the weights that are not rounded yet, as far as the
+/// inputs of the layer go together.
+///
+/// For row w, feature by feature in the order of U: q = rint(w_j / s), e = (w_j - q s) / U_jj, and w_k -= e U_jk for all
+/// later features k. It minimizes the error of the layer's output over the sample, feature by feature.
+///
+/// - SeeAlso: Frantar et al., "GPTQ", 2022, arXiv:2210.17323, equations 2 to 4.
+struct ErrorFeedback {
+    /// Per block of features, its factor.
+    private let factors: [(features: Range<Int>, factor: InverseFactor)]
+    /// Rows that are rounded together, one in each lane.
+    private typealias Lanes = SIMD16<Float>
+
+    /// - Parameter damping: see `InverseFactor`; a hundredth, as in the paper.
+    init(_ statistics: ActivationStatistics, damping: Float = 0.01, kernels: Kernels, threads: ComputeThreads) {
+        factors = zip(statistics.blocks, statistics.products).map { block, products in
+            (block, InverseFactor(products, size: block.count, damping: damping, kernels: kernels, threads: threads))
+        }
+    }
+
+    /// Rounds a matrix.
+    func round(_ matrix: any WeightRows, threads: ComputeThreads) -> QuantizedRows {
+        let result = QuantizedRows(rows: matrix.rows, columns: matrix.columns)
+        let groups = (matrix.rows + Lanes.scalarCount - 1) / Lanes.scalarCount
+        threads.run { [self] index in
+            let values = AlignedBuffer<Float>(count: Lanes.scalarCount * matrix.columns)
+            let lanes = AlignedBuffer<Lanes>(count: matrix.columns)
+            for group in stride(from: index, to: groups, by: threads.count) {
+                let first = group * Lanes.scalarCount
+                let rows = first..<min(first + Lanes.scalarCount, matrix.rows)
+                matrix.read(
+                    rows: rows,
+                    into: UnsafeMutableBufferPointer(start: values.base, count: rows.count * matrix.columns))
+                round(rows, values.base, lanes.base, into: result)
+            }
+        }
+        return result
+    }
+
+    private func round(
+        _ rows: Range<Int>, _ values: UnsafePointer<Float>, _ lanes: UnsafeMutablePointer<Lanes>,
+        into result: QuantizedRows
+    ) {
+        var scales = Lanes(repeating: 1)
+        for row in 0..<rows.count {
+            var largest: Float = 0
+            for column in 0..<result.columns { largest = max(largest, abs(values[row * result.columns + column])) }
+            if largest != 0 { scales[row] = largest / 127 }
+            result.scales[rows.lowerBound + row] = scales[row]
+        }
+        for (features, factor) in factors {
+            for (place, feature) in factor.order.enumerated() {
+                for row in 0..<rows.count {
+                    lanes[place][row] = values[row * result.columns + features.lowerBound + feature]
+                }
+            }
+            for place in 0..<factor.size {
+                let upper = factor.values.base + place * factor.size
+                let rounded = (lanes[place] / scales).rounded(.toNearestOrEven)
+                let integers = rounded.clamped(
+                    lowerBound: Lanes(repeating: -127), upperBound: Lanes(repeating: 127))
+                let error = (lanes[place] - integers * scales) / upper[place]
+                for later in place + 1..<max(factor.size, place + 1) { lanes[later] -= error * upper[later] }
+                let column = features.lowerBound + factor.order[place]
+                for row in 0..<rows.count {
+                    result.values[(rows.lowerBound + row) * result.columns + column] = Int8(integers[row])
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+internal import Foundation
+public import OctavoCore
+public import OctavoWeights
+
+/// Writes the INT8 weights of a model, block by block, in bounded memory; cut off and run again, it goes on.
+public struct ModelQuantizer {
+    /// How weights are rounded to INT8.
+    public enum Rounding: Sendable {
+        /// Each weight to the nearest.
+        case nearest
+        /// So that errors cancel on a sample of text; see `Calibration`.
+        case calibrated([TokenID])
+    }
+
+    private let weights: any ModelWeights
+    private let shards: QuantizedShards
+    private let rounding: Rounding
+    private let kernels: Kernels
+    private let threads: ComputeThreads
+
+    /// - Parameters:
+    ///   - source: the model; INT8 weights that it holds are copied untouched.
+    ///   - folder: an existing folder for the weights.
+    ///   - identity: what source, scheme and sample are, for going on.
+    public init(
+        _ source: any ModelWeights, scheme: QuantizationScheme, rounding: Rounding, folder: String, identity: String,
+        kernels: Kernels = .best, threads: ComputeThreads
+    ) throws(WeightsError) {
+        let keepsInt8 = try source.holdsInt8()
+        weights = keepsInt8 ? source : scheme.prepare(source, threads: threads)
+        self.rounding = keepsInt8 ? .nearest : rounding
+        shards = QuantizedShards(folder: folder, identity: identity, layerCount: source.configuration.layerCount)
+        self.kernels = kernels
+        self.threads = threads
+    }
+
+    /// The configuration of what is written.
+    public var configuration: ModelConfiguration { weights.configuration }
+
+    /// Writes what is not there yet.
+    ///
+    /// - Parameter progress: called before each block with its number and whether it was there already; throws to stop.
+    /// - Throws: `WeightsError` when a tensor cannot be read or a file cannot be written; what `progress` throws.
+    public func run(progress: (_ layer: Int, _ isThere: Bool) throws -> Void) throws {
+        let layers = weights.configuration.layerCount
+        if !shards.isComplete(shards.embedding) {
+            try shards.write(shards.embedding, of: weights, [.tokenEmbedding], linears: [:])
+        }
+        let firstMissing = (0..<layers).first { !shards.isComplete(shards.block($0)) } ?? layers
+        let (calibration, first) = try startCalibration(firstMissing: firstMissing)
+        for layer in 0..<layers {
+            try progress(layer, layer < first)
+            guard layer >= first else { continue }
+            let linears = try calibration?.quantize(block: layer) ?? nearest(layer)
+            try shards.write(shards.block(layer), of: weights, TensorRole.block(layer), linears: linears)
+            try calibration?.save(to: sampleState, identity: shards.identity)
+        }
+        if !shards.isComplete(shards.head) {
+            let roles: [TensorRole] = weights.configuration.tiesEmbeddings ? [.outputNorm] : [.outputNorm, .outputHead]
+            try shards.write(shards.head, of: weights, roles, linears: [:])
+        }
+        try shards.writeIndex()
+        unlink(sampleState)
+    }
+
+    /// What the sample was before the block to come, for going on.
+    private var sampleState: String { shards.folder + "/.calibration" }
+
+    /// The calibration, if there is to be one, and the block to begin at. A block whose shard was written but not what it
+    /// made of the sample is made again.
+    private func startCalibration(firstMissing: Int) throws(WeightsError) -> (Calibration?, first: Int) {
+        guard case .calibrated(let tokens) = rounding, firstMissing < weights.configuration.layerCount else {
+            return (nil, firstMissing)
+        }
+        let calibration = try Calibration(weights, tokens: tokens, kernels: kernels, threads: threads)
+        calibration.restore(from: sampleState, identity: shards.identity)
+        return (calibration, min(calibration.nextBlock, firstMissing))
+    }
+
+    private func nearest(_ layer: Int) throws(WeightsError) -> [TensorRole: QuantizedRows] {
+        var linears: [TensorRole: QuantizedRows] = [:]
+        for role in TensorRole.block(layer) where role.shape(in: weights.configuration).count == 2 {
+            linears[role] = QuantizedRows(rounding: try weights.matrix(role), threads: threads)
+        }
+        return linears
+    }
+}
