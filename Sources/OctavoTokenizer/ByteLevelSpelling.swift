@@ -4,14 +4,14 @@
 /// a newline).
 enum ByteLevelSpelling {
     /// The scalar that spells each byte.
-    private static let scalarOfByte: [UInt32] = {
-        var next: UInt32 = 0x100
-        return (0..<256).map { byte in
+    private static let scalarOfByte: [Unicode.Scalar] = {
+        var next: UInt16 = 0x100
+        return (UInt8.min...UInt8.max).map { byte in
             switch byte {
-            case 0x21...0x7E, 0xA1...0xAC, 0xAE...0xFF: return UInt32(byte)
+            case 0x21...0x7E, 0xA1...0xAC, 0xAE...0xFF: return Unicode.Scalar(byte)
             default:
                 defer { next += 1 }
-                return next
+                return Unicode.Scalar(next)!
             }
         }
     }()
@@ -19,7 +19,7 @@ enum ByteLevelSpelling {
     /// The byte that each scalar below U+0144 spells; `nil` for those that spell none.
     private static let byteOfScalar: [UInt8?] = {
         var table = [UInt8?](repeating: nil, count: 0x144)
-        for (byte, scalar) in scalarOfByte.enumerated() { table[Int(scalar)] = UInt8(byte) }
+        for (byte, scalar) in scalarOfByte.enumerated() { table[Int(scalar.value)] = UInt8(byte) }
         return table
     }()
 
@@ -32,6 +32,13 @@ enum ByteLevelSpelling {
             bytes.append(byte)
         }
         return true
+    }
+
+    /// The characters that spell `bytes`.
+    static func spelling(of bytes: some Sequence<UInt8>) -> String {
+        var spelling = ""
+        for byte in bytes { spelling.unicodeScalars.append(scalarOfByte[Int(byte)]) }
+        return spelling
     }
 
     /// The bytes that `spelling` stands for; `nil` if it holds a character that spells no byte.

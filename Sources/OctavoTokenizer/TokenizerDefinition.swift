@@ -103,8 +103,13 @@ extension TokenizerDefinition {
     }
 
     /// The id of a `<|begin_of_text|>` among the special tokens.
-    static func conventionalBOSToken(in tokens: [Token]) -> TokenID? {
-        let spelling = Array("<|begin_of_text|>".utf8)
+    static func conventionalBOSToken(in tokens: [Token]) -> TokenID? { specialToken("<|begin_of_text|>", in: tokens) }
+
+    /// The special token of exactly this spelling.
+    public func specialToken(named spelling: String) -> TokenID? { Self.specialToken(spelling, in: tokens) }
+
+    private static func specialToken(_ spelling: String, in tokens: [Token]) -> TokenID? {
+        let spelling = Array(spelling.utf8)
         return tokens.firstIndex { $0.kind == .special && $0.bytes == spelling }.map { TokenID($0) }
     }
 }

@@ -13,6 +13,7 @@ struct ReferenceVocabularyTests {
     enum Source: String, CaseIterable, Sendable {
         case tokenizerJSON = "tokenizer.json"
         case gguf = "GGUF metadata"
+        case written = "tokenizer.json written from GGUF metadata"
     }
 
     @Test(arguments: ["llama3", "smollm2"], Source.allCases)
@@ -61,12 +62,14 @@ struct ReferenceVocabularyTests {
         guard FileManager.default.fileExists(atPath: file.path) else {
             try Test.cancel("no tokenizer.model in $OCTAVO_TOKENIZER_JSON_DIR")
         }
-        let tokenizer = try Tokenizer(
-            TokenizerDefinition(tokenizerModel: TokenizerFixtures.bytes(of: file), path: file.path))
+        let definition = try TokenizerDefinition(tokenizerModel: TokenizerFixtures.bytes(of: file), path: file.path)
+        let tokenizer = try Tokenizer(definition)
+        let written = try Tokenizer(Self.rewritten(definition))
         for line in try Self.lines("llama3_cases.jsonl") {
             let text = try #require(line["text"]?.stringValue)
-            #expect(
-                try tokenizer.encode(text) == #require(line["ids"]).tokenIDs(), "\(text.debugDescription.prefix(200))")
+            let ids = try #require(line["ids"]).tokenIDs()
+            #expect(tokenizer.encode(text) == ids, "\(text.debugDescription.prefix(200))")
+            #expect(written.encode(text) == ids, "\(text.debugDescription.prefix(200))")
         }
         let names = try JSONValue.parse(Self.bytes("llama3_special_tokens.json"))["llama3.1"]
         for (place, name) in try #require(names).strings().enumerated() {
@@ -84,7 +87,15 @@ extension ReferenceVocabularyTests {
             return try Tokenizer(TokenizerDefinition(tokenizerJSON: bytes, path: file.path))
         case .gguf:
             return try Tokenizer(TokenizerDefinition(gguf: vocabulary(JSONValue.parse(bytes)), path: file.path))
+        case .written:
+            return try Tokenizer(
+                rewritten(TokenizerDefinition(gguf: vocabulary(JSONValue.parse(bytes)), path: file.path)))
         }
+    }
+
+    private static func rewritten(_ definition: TokenizerDefinition) throws -> TokenizerDefinition {
+        try TokenizerDefinition(
+            tokenizerJSON: Array(JSONValue.object(definition.tokenizerJSON()).jsonText.utf8), path: "written")
     }
 
     /// The same vocabulary as a GGUF file holds it.

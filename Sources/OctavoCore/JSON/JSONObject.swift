@@ -49,16 +49,18 @@ public struct JSONObject: Sendable, Hashable {
         members.firstIndex { $0.key == key && $0.key.utf8.elementsEqual(key.utf8) }
     }
 
-    /// Builds an object from members in the order read, in time linear in their number.
-    init(parsed: [Member]) {
-        guard parsed.count > 16 else {
+    /// An object of the given members, in time linear in their number.
+    ///
+    /// A key given twice keeps its first place and its last value.
+    public init(members given: [Member]) {
+        guard given.count > 16 else {
             members = []
-            for member in parsed { self[member.key] = member.value }
+            for member in given { self[member.key] = member.value }
             return
         }
         var places: [[UInt8]: Int] = [:]
         members = []
-        for member in parsed {
+        for member in given {
             let key = Array(member.key.utf8)
             if let place = places[key] {
                 members[place].value = member.value

@@ -103,7 +103,7 @@ struct JSONParser {
     mutating func parseObject(depth: Int) throws(JSONParseError) -> JSONValue {
         var members: [JSONObject.Member] = []
         try parseMembers(depth: depth) { member, _ in members.append(member) }
-        return .object(JSONObject(parsed: members))
+        return .object(JSONObject(members: members))
     }
 
     /// Parses an object from its opening brace on, and hands out each member as written, with the place of its value.

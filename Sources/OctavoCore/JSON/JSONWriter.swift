@@ -6,6 +6,44 @@ extension JSONValue {
         return String(decoding: bytes, as: UTF8.self)
     }
 
+    /// The value as JSON text for people: a member or element per line, indented by two spaces for each level, with a
+    /// newline at the end.
+    public var indentedText: String {
+        var bytes: [UInt8] = []
+        write(to: &bytes, indentation: 0)
+        return String(decoding: bytes, as: UTF8.self) + "\n"
+    }
+
+    private func write(to bytes: inout [UInt8], indentation: Int) {
+        func breakLine(_ level: Int) {
+            bytes.append(UInt8(ascii: "\n"))
+            bytes.append(contentsOf: repeatElement(UInt8(ascii: " "), count: 2 * level))
+        }
+        switch self {
+        case .array(let elements) where !elements.isEmpty:
+            bytes.append(UInt8(ascii: "["))
+            for (index, element) in elements.enumerated() {
+                if index > 0 { bytes.append(UInt8(ascii: ",")) }
+                breakLine(indentation + 1)
+                element.write(to: &bytes, indentation: indentation + 1)
+            }
+            breakLine(indentation)
+            bytes.append(UInt8(ascii: "]"))
+        case .object(let object) where !object.isEmpty:
+            bytes.append(UInt8(ascii: "{"))
+            for (index, member) in object.members.enumerated() {
+                if index > 0 { bytes.append(UInt8(ascii: ",")) }
+                breakLine(indentation + 1)
+                Self.write(member.key, to: &bytes)
+                bytes.append(contentsOf: ": ".utf8)
+                member.value.write(to: &bytes, indentation: indentation + 1)
+            }
+            breakLine(indentation)
+            bytes.append(UInt8(ascii: "}"))
+        default: write(to: &bytes)
+        }
+    }
+
     /// Appends the value as compact JSON (RFC 8259) in UTF-8.
     ///
     /// Only what must be escaped is: quotes, backslashes and control characters, and U+0085, U+2028 and U+2029, at which
