@@ -2,8 +2,7 @@ package import OctavoWeights
 
 /// The frequencies of rotary position embedding.
 ///
-/// Pair i of a head turns by position * theta^(-2i/d) (Su et al., 2021, arXiv:2104.09864); Llama 3.1 divides low
-/// frequencies by a factor and blends the middle ones (`rope_type: llama3` of Hugging Face's configuration).
+/// Pair i of a head turns by position * theta^(-2i/d) (Su et al., 2021, arXiv:2104.09864), scaled as `RopeScaling` says.
 package enum RotaryEmbedding {
     /// The inverse frequencies of the pairs of a head, `[headDimension / 2]`.
     package static func inverseFrequencies(_ configuration: ModelConfiguration) -> [Float] {
@@ -16,21 +15,9 @@ package enum RotaryEmbedding {
             frequencies.append(Float(1 / power))
             power *= root
         }
-        if let scaling = configuration.ropeScaling { return frequencies.map { scaled($0, by: scaling) } }
+        if let scaling = configuration.ropeScaling { return frequencies.map(scaling.scaled) }
         if let divisors = configuration.ropeFrequencyDivisors { return zip(frequencies, divisors).map { $0 / $1 } }
         return frequencies
-    }
-
-    private static func scaled(_ frequency: Float, by scaling: RopeScaling) -> Float {
-        let frequency = Double(frequency)
-        let wavelength = 2 * Double.pi / frequency
-        let context = Double(scaling.originalContextLength)
-        if wavelength < context / scaling.highFrequencyFactor { return Float(frequency) }
-        if wavelength > context / scaling.lowFrequencyFactor { return Float(frequency / scaling.factor) }
-        let blend =
-            (context / wavelength - scaling.lowFrequencyFactor)
-            / (scaling.highFrequencyFactor - scaling.lowFrequencyFactor)
-        return Float((1 - blend) * frequency / scaling.factor + blend * frequency)
     }
 
     /// The positive root of x^degree = value for value >= 1, by Newton's method from above.

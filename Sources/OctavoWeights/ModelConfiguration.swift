@@ -1,29 +1,3 @@
-/// The change that Llama 3.1 makes to RoPE's frequencies, to reach beyond the context it was first trained on
-/// (`rope_type` "llama3").
-///
-/// - SeeAlso: "The Llama 3 Herd of Models", 2024, arXiv:2407.21783; the formula is in Hugging Face transformers'
-///   `modeling_rope_utils.py`.
-public struct RopeScaling: Sendable, Hashable {
-    /// By how much the slowest frequencies are divided.
-    public var factor: Double
-    /// Wavelengths above `originalContextLength / lowFrequencyFactor` are scaled in full.
-    public var lowFrequencyFactor: Double
-    /// Wavelengths below `originalContextLength / highFrequencyFactor` stay as they are.
-    public var highFrequencyFactor: Double
-    /// The context length of the first training, in tokens.
-    public var originalContextLength: Int
-
-    /// A scaling of the given parameters.
-    public init(
-        factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double, originalContextLength: Int
-    ) {
-        self.factor = factor
-        self.lowFrequencyFactor = lowFrequencyFactor
-        self.highFrequencyFactor = highFrequencyFactor
-        self.originalContextLength = originalContextLength
-    }
-}
-
 /// The sizes and constants of a Llama model.
 ///
 /// One read from a checkpoint is valid: sizes are positive, heads are a multiple of key-value heads, the head dimension

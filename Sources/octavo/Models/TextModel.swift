@@ -62,16 +62,7 @@ struct TextModel {
 
 extension TextModel {
     static func gguf(_ file: GGUFFile, templatePath: String?) throws -> TextModel {
-        func token(_ key: String) throws -> Int? { try file.integer("tokenizer.ggml.\(key)") }
-        guard let tokens = try file.strings("tokenizer.ggml.tokens") else {
-            throw CommandFailure(.badData, "\(file.path): tokenizer.ggml.tokens is missing: the file has no tokenizer")
-        }
-        let merges = try file.strings("tokenizer.ggml.merges") ?? []
-        let vocabulary = GGUFVocabulary(
-            model: try file.string("tokenizer.ggml.model") ?? "", pre: try file.string("tokenizer.ggml.pre"),
-            tokens: tokens, tokenTypes: try file.int32s("tokenizer.ggml.token_type") ?? [], merges: merges,
-            bosID: try token("bos_token_id"), eosID: try token("eos_token_id"), eotID: try token("eot_token_id"),
-            addBOS: try file.bool("tokenizer.ggml.add_bos_token"))
+        let vocabulary = try file.vocabulary()
         let definition = try TokenizerDefinition(gguf: vocabulary, path: file.path)
         let source = try templatePath.map(read) ?? file.string("tokenizer.chat_template")
         return try TextModel(
@@ -79,8 +70,8 @@ extension TextModel {
             template: source.map {
                 try ChatTemplate(source: $0, name: templatePath ?? "chat template of \(file.path)")
             },
-            templateSource: source, bosText: nil, eosText: try token("eos_token_id").map { tokens[safe: $0] ?? "" },
-            identity: Array((tokens + merges).joined(separator: "\0").utf8))
+            templateSource: source, bosText: nil, eosText: vocabulary.eosID.map { vocabulary.tokens[safe: $0] ?? "" },
+            identity: Array((vocabulary.tokens + vocabulary.merges).joined(separator: "\0").utf8))
     }
 }
 
@@ -93,11 +84,7 @@ extension TextModel {
             throw CommandFailure(.inputNotFound, "\(folder): neither tokenizer.json nor tokenizer.model is there")
         }
         let bytes = try readBytes(path)
-        let definition =
-            path.hasSuffix(".model")
-            ? try TokenizerDefinition(
-                tokenizerModel: bytes, path: path, vocabularySize: metaVocabularySize(folder))
-            : try TokenizerDefinition(tokenizerJSON: bytes, path: path)
+        let definition = try definition(in: folder, path: path, bytes)
         let configuration = try tokenizerConfiguration(folder)
         let source = try templatePath.map(read) ?? templateFile(folder) ?? template(in: configuration)
         return try TextModel(
@@ -105,6 +92,13 @@ extension TextModel {
             template: source.map { try ChatTemplate(source: $0, name: templatePath ?? "chat template of \(folder)") },
             templateSource: source, bosText: spelling(configuration["bos_token"]),
             eosText: spelling(configuration["eos_token"]), identity: bytes)
+    }
+
+    /// The vocabulary in a tokenizer's file of a folder.
+    static func definition(in folder: String, path: String, _ bytes: [UInt8]) throws -> TokenizerDefinition {
+        path.hasSuffix(".model")
+            ? try TokenizerDefinition(tokenizerModel: bytes, path: path, vocabularySize: metaVocabularySize(folder))
+            : try TokenizerDefinition(tokenizerJSON: bytes, path: path)
     }
 
     /// How many tokens a model in Meta's format has: its `tokenizer.model` does not list the special ones.
@@ -155,7 +149,7 @@ extension TextModel {
         return text
     }
 
-    private static func readBytes(_ path: String) throws -> [UInt8] {
+    static func readBytes(_ path: String) throws -> [UInt8] {
         do {
             return [UInt8](try Data(contentsOf: URL(filePath: path)))
         } catch {

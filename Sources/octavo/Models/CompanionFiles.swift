@@ -1,0 +1,90 @@
+import Foundation
+import OctavoCore
+import OctavoWeights
+
+/// What stands beside the weights in a Hugging Face folder: configuration, tokenizer, chat template, end tokens.
+///
+/// Everything is read when it is made, and composed where the source is no such folder, so that a source that cannot be
+/// written is refused before its weights are touched.
+struct CompanionFiles {
+    /// A file's name and contents.
+    typealias File = (name: String, bytes: [UInt8])
+
+    /// The source's `config.json`.
+    let configuration: JSONObject
+    /// The others.
+    let files: [File]
+
+    /// Reads a checkpoint in any format.
+    ///
+    /// - Throws: `WeightsError` or `TokenizerError` where the source is malformed, or has what a Hugging Face folder cannot
+    ///   express.
+    init(source path: String) throws {
+        let checkpoint = try Checkpoint.open(path)
+        if let gguf = checkpoint.gguf {
+            self = try Self.gguf(gguf, checkpoint)
+        } else if FileManager.default.fileExists(atPath: path + "/config.json") {
+            self = try Self.huggingFace(folder: path, checkpoint)
+        } else {
+            self = try Self.meta(folder: path, checkpoint)
+        }
+    }
+
+    init(configuration: JSONObject, files: [File]) {
+        self.configuration = configuration
+        self.files = files
+    }
+
+    /// Writes the files beside weights that are INT8 in the `int-quantized` form of compressed-tensors, each atomically.
+    ///
+    /// - Parameters:
+    ///   - folder: where; it must exist.
+    ///   - configuration: the model's as written: its embeddings may no longer be tied.
+    ///   - elementType: the type in which embedding, head and norms are written; the source's if `nil`.
+    ///   - extra: what `config.json` gets at its end.
+    /// - Throws: `CommandFailure` with `cannotWrite`, naming the file.
+    func write(
+        to folder: String, configuration: ModelConfiguration, elementType: ElementType? = nil, extra: JSONObject
+    ) throws {
+        var json = self.configuration
+        json["tie_word_embeddings"] = .bool(configuration.tiesEmbeddings)
+        if let elementType { json[json["dtype"] != nil ? "dtype" : "torch_dtype"] = .string(elementType.torchName) }
+        // An older name of the same.
+        json["compression_config"] = nil
+        json["quantization_config"] = Self.quantization
+        for member in extra.members { json[member.key] = member.value }
+        for file in files + [("config.json", Array(JSONValue.object(json).indentedText.utf8))] {
+            try Self.write(file.bytes, to: "\(folder)/\(file.name)")
+        }
+    }
+
+    private static func write(_ bytes: [UInt8], to path: String) throws {
+        do {
+            try Data(bytes).write(to: URL(fileURLWithPath: path), options: .atomic)
+        } catch {
+            throw CommandFailure(
+                .cannotWrite,
+                "\(path): cannot be written: \(error.localizedDescription). Check the folder, and your rights to it.")
+        }
+    }
+
+    /// What compressed-tensors writes for weights that are INT8 per output channel, and activations that become INT8 per
+    /// token as they come.
+    private static let quantization: JSONValue = [
+        "config_groups": [
+            "group_0": [
+                "input_activations": [
+                    "dynamic": true, "group_size": nil, "num_bits": 8, "strategy": "token", "symmetric": true,
+                    "type": "int",
+                ],
+                "output_activations": nil, "targets": ["Linear"],
+                "weights": [
+                    "dynamic": false, "group_size": nil, "num_bits": 8, "strategy": "channel", "symmetric": true,
+                    "type": "int",
+                ],
+            ]
+        ],
+        "format": "int-quantized", "global_compression_ratio": nil, "ignore": ["lm_head"], "kv_cache_scheme": nil,
+        "quant_method": "compressed-tensors", "quantization_status": "compressed",
+    ]
+}
