@@ -10,7 +10,8 @@ package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable
     package let base: UnsafeMutablePointer<Element>
     /// How many elements there are.
     package let count: Int
-    private let byteCount: Int
+    /// The memory it takes once all is touched.
+    package let byteCount: Int
 
     /// Allocates zeroed memory.
     package init(count: Int) {

@@ -9,6 +9,16 @@ package final class FloatMatrix: Sendable {
         case f32, f16, bf16
 
         package var byteCount: Int { self == .f32 ? 4 : 2 }
+
+        /// The precision that keeps elements of a type as they are.
+        init(keeping type: ElementType) {
+            self =
+                switch type {
+                case .f16: .f16
+                case .bf16: .bf16
+                default: .f32
+                }
+        }
     }
 
     /// Rows: tokens of the vocabulary.
@@ -31,12 +41,7 @@ package final class FloatMatrix: Sendable {
     ///
     /// With more than one, each begins at a whole panel, as in `QuantizedMatrix`.
     package convenience init(stacking matrices: [any WeightRows], kernels: Kernels = .best, threads: ComputeThreads) {
-        let precision: Precision =
-            switch matrices[0].elementType {
-            case .f16: .f16
-            case .bf16: .bf16
-            default: .f32
-            }
+        let precision = Precision(keeping: matrices[0].elementType)
         var firstRows: [Int] = []
         var rows = 0
         for matrix in matrices {

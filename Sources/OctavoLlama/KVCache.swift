@@ -7,7 +7,7 @@ public enum KVCachePrecision: String, Sendable, CaseIterable {
     /// 16-bit floats: half the memory and bandwidth.
     case f16
 
-    var byteCount: Int { self == .f32 ? 4 : 2 }
+    package var byteCount: Int { self == .f32 ? 4 : 2 }
 }
 
 /// Keys and values of every sequence, in blocks of positions.

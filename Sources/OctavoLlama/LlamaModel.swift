@@ -39,8 +39,7 @@ public final class LlamaModel: Sendable {
         _ stored: any ModelWeights, scheme: QuantizationScheme = .plain, threads: ComputeThreads,
         progress: (_ layersDone: Int) -> Void = { _ in }
     ) throws(WeightsError) {
-        let keepsInt8 = try stored.holdsInt8()
-        let scheme = scheme == .rotated && keepsInt8 ? .plain : scheme
+        let scheme = try scheme.applied(to: stored)
         let weights = scheme.prepare(stored, threads: threads)
         self.scheme = scheme
         configuration = weights.configuration

@@ -63,11 +63,7 @@ public final class LlamaRunner: ModelRunner, @unchecked Sendable {
         maximumStepLogits = configuration.maximumStepLogits
         let sizes = model.configuration
         cache = KVCache(
-            shape: KVCache.Shape(
-                layerCount: sizes.layerCount, headCount: sizes.keyValueHeadCount,
-                headSize: Kernels.padded(sizes.headDimension), blockLength: configuration.blockLength,
-                precision: configuration.kvCachePrecision),
-            byteCount: configuration.kvCacheBytes)
+            shape: KVCache.Shape(sizes, configuration), byteCount: configuration.kvCacheBytes)
         memory = StepMemory(
             sizes, tokens: configuration.maximumStepTokens, logits: configuration.maximumStepLogits,
             threads: threads.count, isFloat: model.isFloat,
@@ -123,6 +119,16 @@ public final class LlamaRunner: ModelRunner, @unchecked Sendable {
             }
         }
         return tokens
+    }
+}
+
+extension KVCache.Shape {
+    /// The shape of a model's cache.
+    init(_ sizes: ModelConfiguration, _ configuration: LlamaRunner.Configuration) {
+        self.init(
+            layerCount: sizes.layerCount, headCount: sizes.keyValueHeadCount,
+            headSize: Kernels.padded(sizes.headDimension), blockLength: configuration.blockLength,
+            precision: configuration.kvCachePrecision)
     }
 }
 

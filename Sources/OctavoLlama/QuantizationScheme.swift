@@ -9,6 +9,12 @@ public enum QuantizationScheme: String, Sendable, CaseIterable {
     /// Not at all: the reference that others are measured against, several times slower.
     case float
 
+    /// What becomes of it for these weights: those that are INT8 already cannot be turned.
+    func applied(to weights: any ModelWeights) throws(WeightsError) -> QuantizationScheme {
+        let keepsInt8 = try weights.holdsInt8()
+        return self == .rotated && keepsInt8 ? .plain : self
+    }
+
     /// The weights that are then read.
     package func prepare(_ weights: any ModelWeights, threads: ComputeThreads) -> any ModelWeights {
         guard self == .rotated else { return weights }

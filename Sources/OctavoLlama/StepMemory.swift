@@ -74,6 +74,16 @@ final class StepMemory: Sendable {
         logits = AlignedBuffer(count: logitsCount * sizes.vocabularySize)
     }
 
+    /// The memory that it takes once all is touched.
+    var byteCount: Int {
+        let floats = [
+            residual, normalized, queryKeyValue, queries, attention, gateUp, scales, cosines, sines, scores, outputs,
+            logits,
+        ]
+        let ownGated = gated === gateUp ? 0 : gated.byteCount
+        return floats.reduce(quantized.byteCount + sums.byteCount + ownGated) { $0 + $1.byteCount }
+    }
+
     /// The quantized rows as a layer of `count` input features reads them.
     func activations(_ count: Int) -> Kernels.Activations {
         Kernels.Activations(

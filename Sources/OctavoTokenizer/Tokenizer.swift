@@ -17,7 +17,8 @@ public final class Tokenizer: Sendable, TokenDecoding {
     let bytes: TokenBytes
     let kinds: [TokenizerDefinition.TokenKind]
     let addedTokens: AddedTokens
-    let preTokenizer: PreTokenizer
+    /// How text is cut into pieces.
+    public let preTokenizer: PreTokenizer
     let wholePieces: PieceTable
     let merger: BytePairMerger
 
@@ -45,6 +46,9 @@ public final class Tokenizer: Sendable, TokenDecoding {
             characters: WholeCharacters(bytes, merges: merges), tokens: merges.tokens)
         wholePieces = PieceTable(bytes, ids: definition.wholePieces(byteTokens: byteTokens, merges: merges))
     }
+
+    /// The number of special tokens.
+    public var specialTokenCount: Int { kinds.count { $0 == .special } }
 
     /// The special or added token of exactly this spelling.
     public func token(named spelling: String) -> TokenID? { addedTokens.token(spelled: spelling.utf8) }

@@ -25,23 +25,6 @@ struct ComputeOptions: ParsableArguments {
     }
 }
 
-struct Inspect: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "What a model is: sizes, types, tokenizer, template, fingerprint.",
-        discussion: "Examples:\n  octavo model inspect MODEL\n  octavo model inspect MODEL --json")
-    @Argument(
-        help:
-            "The model: a .gguf file, a directory in Hugging Face's or Meta's format, or a name in the Hugging Face cache."
-    )
-    var model: String
-    @Flag(help: "Print one JSON document.") var json = false
-
-    func run() throws {
-        let report = try ModelReport(ModelLocation(model))
-        if json { Console.result(report.json) } else { Console.result(report.text) }
-    }
-}
-
 struct ComputeLogits: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "logits",
