@@ -165,6 +165,28 @@ extension CommandLineTests {
             }
         }
 
+        @Test func `inspect tells the memory for a batch`() async throws {
+            try await Workbench.withoutDatabase { bench in
+                func memory(_ options: String...) async throws -> JSONValue {
+                    let report = try await bench.octavo(["model", "inspect", TestModels.tiny, "--json"] + options)
+                    return try #require(JSONValue.parse(report.standardOutput)["memory"])
+                }
+                let parts = ["linear_bytes", "embedding_bytes", "head_bytes", "kv_bytes", "step_bytes"]
+                let small = try await memory("--batch", "4", "--context", "64")
+                // Keys and values of 2 heads of 8 elements, padded to 16, in 2 layers.
+                #expect(small["kv_bytes"] == .integer(4 * 64 * 2 * 2 * 2 * 16 * 4))
+                #expect(small["total_bytes"]?.integerValue == parts.compactMap { small[$0]?.integerValue }.reduce(0, +))
+                let half = try await memory("--batch", "4", "--context", "64", "--kv-cache", "f16")
+                #expect(half["kv_bytes"] == .integer(4 * 64 * 2 * 2 * 2 * 16 * 2))
+                let clipped = try await memory("--context", "100000")
+                #expect(clipped["context"] == 512 && clipped["batch"] == 32)
+                let float = try await memory("--scheme", "float")
+                let floats = try #require(float["linear_bytes"]?.integerValue)
+                let integers = try #require(small["linear_bytes"]?.integerValue)
+                #expect(floats > 3 * integers)
+            }
+        }
+
         /// The tiny model's prompts and what the reference computed of them.
         private struct Reference {
             let folder = TestPaths.fixtures.appending(path: "Models/tiny-untied").path
