@@ -5,9 +5,9 @@ import Foundation
 /// It is written to a hidden sibling, which is flushed to disk and then renamed: a reader sees the old file or the new
 /// one, even after SIGKILL or a power cut. A sibling that a killed process left behind is removed by the next one. What
 /// is no regular file (`/dev/null`, a pipe) is written directly.
-final class AtomicFile {
+package final class AtomicFile {
     /// The path as the caller gave it.
-    let path: String
+    package let path: String
     /// The file that is replaced: `path` with symbolic links followed.
     private let target: String
     /// The sibling that is written, or `nil` when the target is written directly.
@@ -30,7 +30,7 @@ final class AtomicFile {
     /// Starts to write a file.
     ///
     /// - Throws: `BatchFileError` when the directory is missing or does not let us.
-    init(path: String) throws(BatchFileError) {
+    package init(path: String) throws(BatchFileError) {
         self.path = path
         target = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
         var information = stat()
@@ -70,20 +70,20 @@ final class AtomicFile {
     var isAtomic: Bool { temporary != nil }
 
     /// Appends what `write` puts into a buffer.
-    func append(_ write: (inout [UInt8]) -> Void) throws(BatchFileError) {
+    package func append(_ write: (inout [UInt8]) -> Void) throws(BatchFileError) {
         write(&buffer)
         if buffer.count >= Self.bufferSize { try flush() }
     }
 
     /// Makes sure that all bytes are on disk, so that nothing but the renaming can still fail.
-    func finish() throws(BatchFileError) {
+    package func finish() throws(BatchFileError) {
         try flush()
         guard temporary != nil else { return }
         guard fsync(descriptor) == 0 else { throw Self.unwritable(path) }
     }
 
     /// Replaces the target by what was written; `finish()` must have been called.
-    func commit() throws(BatchFileError) {
+    package func commit() throws(BatchFileError) {
         guard let temporary else { return }
         guard rename(temporary, target) == 0 else { throw Self.unwritable(path) }
         isCommitted = true

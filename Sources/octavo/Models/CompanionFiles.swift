@@ -1,5 +1,6 @@
 import Foundation
 import OctavoCore
+import OctavoFiles
 import OctavoWeights
 
 /// What stands beside the weights in a Hugging Face folder: configuration, tokenizer, chat template, end tokens.
@@ -42,7 +43,7 @@ struct CompanionFiles {
     ///   - configuration: the model's as written: its embeddings may no longer be tied.
     ///   - elementType: the type in which embedding, head and norms are written; the source's if `nil`.
     ///   - extra: what `config.json` gets at its end.
-    /// - Throws: `CommandFailure` with `cannotWrite`, naming the file.
+    /// - Throws: `BatchFileError`, naming the file that cannot be written.
     func write(
         to folder: String, configuration: ModelConfiguration, elementType: ElementType? = nil, extra: JSONObject
     ) throws {
@@ -59,13 +60,10 @@ struct CompanionFiles {
     }
 
     private static func write(_ bytes: [UInt8], to path: String) throws {
-        do {
-            try Data(bytes).write(to: URL(fileURLWithPath: path), options: .atomic)
-        } catch {
-            throw CommandFailure(
-                .cannotWrite,
-                "\(path): cannot be written: \(error.localizedDescription). Check the folder, and your rights to it.")
-        }
+        let file = try AtomicFile(path: path)
+        try file.append { $0 += bytes }
+        try file.finish()
+        try file.commit()
     }
 
     /// What compressed-tensors writes for weights that are INT8 per output channel, and activations that become INT8 per
@@ -73,6 +71,7 @@ struct CompanionFiles {
     private static let quantization: JSONValue = [
         "config_groups": [
             "group_0": [
+                "format": "int-quantized",
                 "input_activations": [
                     "dynamic": true, "group_size": nil, "num_bits": 8, "strategy": "token", "symmetric": true,
                     "type": "int",
