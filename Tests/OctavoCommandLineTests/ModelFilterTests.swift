@@ -169,7 +169,7 @@ extension CommandLineTests {
             try await Workbench.withoutDatabase { bench in
                 func memory(_ options: String...) async throws -> JSONValue {
                     let report = try await bench.octavo(["model", "inspect", TestModels.tiny, "--json"] + options)
-                    return try #require(JSONValue.parse(report.standardOutput)["memory"])
+                    return try #require(try JSONValue.parse(report.standardOutput)["memory"])
                 }
                 let parts = ["linear_bytes", "embedding_bytes", "head_bytes", "kv_bytes", "step_bytes"]
                 let small = try await memory("--batch", "4", "--context", "64")

@@ -3,17 +3,17 @@ import OctavoCore
 import OctavoTestSupport
 import Testing
 
+/// A Python that has transformers, if the environment names one.
+private let transformersPython = ProcessInfo.processInfo.environment["OCTAVO_TRANSFORMERS_PYTHON"]
+
 extension CommandLineTests {
     /// Folders that Hugging Face transformers reads too, and what it computes of them.
     @Suite(
         .serialized,
         .enabled(
-            if: TransformersTests.python != nil,
+            if: transformersPython != nil,
             "set OCTAVO_TRANSFORMERS_PYTHON to a Python that has scripts/lib/transformers-requirements.txt"))
     struct TransformersTests {
-        /// A Python that has transformers.
-        static let python = ProcessInfo.processInfo.environment["OCTAVO_TRANSFORMERS_PYTHON"]
-
         @Test(arguments: ["tiny-untied", "tiny-tied", "tiny-llama31"])
         func `a model of INT8 weights has the same ids and logits in both`(name: String) async throws {
             try await Workbench.withoutDatabase { bench in
@@ -46,7 +46,7 @@ extension CommandLineTests {
         private func compare(_ bench: Workbench, _ arguments: String...) async throws -> ProcessOutcome {
             let script = TestPaths.packageRoot.appending(path: "scripts/lib/compare-with-transformers.py").path
             return try await runProcess(
-                URL(fileURLWithPath: try #require(Self.python)),
+                URL(fileURLWithPath: try #require(transformersPython)),
                 [script, "--octavo", TestPaths.octavoExecutable.path] + arguments, environment: bench.environment,
                 timeout: .seconds(300))
         }

@@ -28,6 +28,9 @@ os.environ["TQDM_DISABLE"] = "1"
 import torch
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging
+
+logging.disable_progress_bar()
 
 FLOAT_TOLERANCE = 1e-3
 
@@ -90,6 +93,8 @@ def load(path, quantizes_activations):
     if quantization and not quantizes_activations:
         for group in quantization["config_groups"].values():
             group["input_activations"] = None
+            # Otherwise weights without activations are taken for packed ones.
+            group["format"] = quantization["format"]
         config.quantization_config = quantization
     model, report = AutoModelForCausalLM.from_pretrained(
         path, config=config, dtype=torch.float32, output_loading_info=True
