@@ -3,7 +3,7 @@ public import OctavoCore
 public import OctavoWeights
 
 /// Writes the INT8 weights of a model, block by block, in bounded memory; cut off and run again, it goes on.
-public struct ModelQuantizer {
+public struct ModelQuantizer: Sendable {
     /// How weights are rounded to INT8.
     public enum Rounding: Sendable {
         /// Each weight to the nearest.

@@ -6,7 +6,8 @@ struct ModelCommand: AsyncParsableCommand {
         commandName: "model",
         abstract: "Fetch a model, look into it, and run its parts on JSON lines from stdin.",
         subcommands: [
-            Inspect.self, Pull.self, Evaluate.self, Tokenize.self, Detokenize.self, Render.self, ComputeLogits.self,
+            Inspect.self, Pull.self, Quantize.self, Evaluate.self, Tokenize.self, Detokenize.self, Render.self,
+            ComputeLogits.self,
             Generate.self,
         ])
 }

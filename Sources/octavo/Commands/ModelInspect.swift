@@ -10,7 +10,10 @@ struct Inspect: ParsableCommand {
               octavo model inspect MODEL --batch 128 --context 8192 --kv-cache f16
               octavo model inspect MODEL --json
             """)
-    @Argument(help: "The model: a .gguf file, a directory in Hugging Face's or Meta's format, or a name in the Hugging Face cache.") var model: String
+    @Argument(
+        help:
+            "The model: a .gguf file, a directory in Hugging Face's or Meta's format, or a name in the Hugging Face cache."
+    ) var model: String
     @Option(help: "Completions decoded together, for the memory (default: 32).") var batch = 32
     @Option(help: "Tokens of each, prompt included, for the memory (default: 4096, or the model's context).")
     var context: Int?

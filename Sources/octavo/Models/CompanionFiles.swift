@@ -7,7 +7,7 @@ import OctavoWeights
 ///
 /// Everything is read when it is made, and composed where the source is no such folder, so that a source that cannot be
 /// written is refused before its weights are touched.
-struct CompanionFiles {
+struct CompanionFiles: Sendable {
     /// A file's name and contents.
     typealias File = (name: String, bytes: [UInt8])
 
