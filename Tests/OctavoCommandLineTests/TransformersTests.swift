@@ -37,16 +37,17 @@ extension CommandLineTests {
             let expected = try JSONValue.parse(
                 String(contentsOf: model.appending(path: "expected.json"), encoding: .utf8))
             let prompts = try #require(expected["prompts"]?.arrayValue)
-            let sensitivity = try #require(
-                expected["variants"]?["compressed-tensors"]?["sensitivity"]?.arrayValue?.compactMap(\.doubleValue))
+            let variant = expected["variants"]?["compressed-tensors"]
+            let sensitivity = try #require(variant?["sensitivity"]?.arrayValue).compactMap(\.doubleValue)
             return zip(prompts, sensitivity).filter { $0.1 < 1e-3 }
                 .map { (["ids": $0.0] as JSONValue).jsonText + "\n" }.joined()
         }
 
         private func compare(_ bench: Workbench, _ arguments: String...) async throws -> ProcessOutcome {
             let script = TestPaths.packageRoot.appending(path: "scripts/lib/compare-with-transformers.py").path
+            let python = try #require(transformersPython)
             return try await runProcess(
-                URL(fileURLWithPath: try #require(transformersPython)),
+                URL(fileURLWithPath: python),
                 [script, "--octavo", TestPaths.octavoExecutable.path] + arguments, environment: bench.environment,
                 timeout: .seconds(300))
         }

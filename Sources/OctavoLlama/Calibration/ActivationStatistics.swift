@@ -22,6 +22,18 @@ final class ActivationStatistics {
         magnitudes = Array(repeating: 0, count: features)
     }
 
+    /// What the statistics are if each feature is divided by a factor.
+    func divide(by factors: [Float]) {
+        for (block, product) in zip(blocks, products) {
+            for (row, feature) in block.enumerated() {
+                for (column, other) in block.enumerated() {
+                    product.base[row * block.count + column] /= factors[feature] * factors[other]
+                }
+            }
+        }
+        for feature in magnitudes.indices { magnitudes[feature] /= factors[feature] }
+    }
+
     /// Adds the rows of a window.
     func add(_ rows: FloatRows, kernels: Kernels, threads: ComputeThreads) {
         for row in 0..<rows.count {

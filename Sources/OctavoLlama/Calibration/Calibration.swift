@@ -47,11 +47,13 @@ package final class Calibration {
     package func quantize(block index: Int) throws(WeightsError) -> [TensorRole: QuantizedRows] {
         precondition(index == nextBlock, "block \(index) is not the next one, \(nextBlock)")
         let statistics = try observe(block: index)
+        let balance = try ChannelBalance(block: index, of: weights, inputs: statistics[.down(index)])
+        statistics[.down(index)]?.divide(by: balance.factors)
         var quantized: [TensorRole: QuantizedRows] = [:]
         for (site, roles) in Self.layers(ofBlock: index) {
             guard let inputs = statistics[site] else { preconditionFailure("no inputs were seen at \(site)") }
             let feedback = ErrorFeedback(inputs, kernels: kernels, threads: threads)
-            for role in roles { quantized[role] = feedback.round(try weights.matrix(role), threads: threads) }
+            for role in roles { quantized[role] = feedback.round(try balance.matrix(role, of: weights), threads: threads) }
         }
         let block = QuantizedBlock(weights, quantized)
         let runner = try runner(ofBlock: index, block, isFloat: false)
