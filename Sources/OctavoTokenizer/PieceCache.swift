@@ -5,13 +5,15 @@ import OctavoCore
 /// Direct-mapped: a piece has one slot and takes it from whatever was there. A slot is a cache line.
 struct PieceCache: ~Copyable {
     private struct Entry {
+        var key = WidePieceKey.empty
+        /// The tokens, then, in the last lane, how many there are.
         var tokens = SIMD8<TokenID>(repeating: 0)
-        var key = PieceKey.empty
-        var count: UInt32 = 0
     }
 
-    /// The longest token list that is kept, and the room that a buffer must have before one is appended.
-    static let maximumCount = SIMD8<TokenID>.scalarCount
+    /// The longest token list that is kept.
+    private static let maximumCount = 7
+    /// What a buffer must have room for before one is appended.
+    static let room = SIMD8<TokenID>.scalarCount
     /// A power of two; all slots together are 2 MiB, of which a short text touches a few.
     private static let slotCount = 1 << 15
 
@@ -25,28 +27,24 @@ struct PieceCache: ~Copyable {
 
     deinit { entries.deallocate() }
 
-    /// Whether the tokens of the piece of this key are known.
+    /// Appends the tokens of the piece of this key, if they are known. There must be room for `room`.
     ///
     /// - Parameter hash: the key's.
     @inline(__always)
-    func knows(_ key: PieceKey, hash: Int) -> Bool { entries[hash & (Self.slotCount - 1)].key == key }
-
-    /// Appends the tokens of the piece of this key, if they are known. There must be room for `maximumCount`.
-    ///
-    /// - Parameter hash: the key's.
-    @inline(__always)
-    func append(_ key: PieceKey, hash: Int, to tokens: inout TokenBuffer) -> Bool {
+    func append(_ key: WidePieceKey, hash: Int, to tokens: inout TokenBuffer) -> Bool {
         let entry = entries + (hash & (Self.slotCount - 1))
         guard entry.pointee.key == key else { return false }
-        tokens.append(entry.pointee.tokens, count: Int(truncatingIfNeeded: entry.pointee.count))
+        let found = entry.pointee.tokens
+        tokens.append(found, count: Int(found[Self.maximumCount]))
         return true
     }
 
-    /// Remembers the tokens of the piece of this key.
-    func insert(_ key: PieceKey, hash: Int, tokens: UnsafeBufferPointer<TokenID>) {
+    /// Remembers the tokens of the piece of this key, if they are few.
+    func insert(_ key: WidePieceKey, hash: Int, tokens: UnsafeBufferPointer<TokenID>) {
         guard tokens.count <= Self.maximumCount else { return }
-        var entry = Entry(key: key, count: UInt32(truncatingIfNeeded: tokens.count))
+        var entry = Entry(key: key)
         for (position, token) in tokens.enumerated() { entry.tokens[position] = token }
+        entry.tokens[Self.maximumCount] = TokenID(tokens.count)
         entries[hash & (Self.slotCount - 1)] = entry
     }
 }

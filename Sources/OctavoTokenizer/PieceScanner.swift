@@ -34,7 +34,7 @@ extension PieceScanner {
 
     @inline(__always)
     private func llama3PieceEnd(from start: Int) -> Int {
-        if let end = shortASCIIWordEnd(from: start) { return end }
+        if let end = shortASCIIWordEnd(from: start, after: .wordPrefix) { return end }
         let (first, second) = character(at: start)
         if first.contains(.letter) { return letterRunEnd(from: second) }
         if first.contains(.number) { return numberRunEnd(from: second, atMost: 2) }
@@ -55,7 +55,7 @@ extension PieceScanner {
     ///   then as if the text ended there.
     @inline(__always)
     private func gpt2PieceEnd(from start: Int, numbers: CharacterClass, numbersStandAlone: Bool) -> Int {
-        if let end = shortASCIIWordEnd(from: start) { return end }
+        if let end = shortASCIIWordEnd(from: start, after: .space) { return end }
         let notOther = numbers.union([.letter, .whitespace])
         let (first, second) = character(at: start)
         if first.contains(.letter) { return letterRunEnd(from: second) }
@@ -101,16 +101,36 @@ extension PieceScanner {
         }
     }
 
-    /// The end of the most common pieces, a space or letter and one to seven letters behind it, all ASCII and with another
-    /// ASCII character at the end; `nil` where there may be something else.
+    /// The end of the most common pieces: a letter or a character that may stand before a word, and up to fifteen
+    /// letters behind it, all ASCII and with another ASCII character at the end; `nil` where there may be something else.
     @inline(__always)
-    private func shortASCIIWordEnd(from start: Int) -> Int? {
-        guard count - start > 9, text[start] == Self.space || classes.ofASCII(text[start] & 0x7F).contains(.letter)
-        else { return nil }
-        let word = UnsafeRawPointer(text + start + 1).loadUnaligned(as: UInt64.self)
-        let letters = Self.leadingASCIILetters(in: UInt64(littleEndian: word))
+    private func shortASCIIWordEnd(from start: Int, after prefix: CharacterClass) -> Int? {
+        guard count - start > 17, text[start] < 0x80 else { return nil }
+        let first = classes.ofASCII(text[start])
+        guard !first.isDisjoint(with: prefix.union(.letter)) else { return nil }
+        let letters = leadingASCIILetters(at: start + 1)
+        guard letters > 0 || first.contains(.letter) else { return nil }
         let end = start + 1 + letters
-        return letters > 0 && (text[start] | text[end]) < 0x80 && letters < 8 ? end : nil
+        return letters < 16 && text[end] < 0x80 ? end : nil
+    }
+
+    /// How many of the sixteen bytes at `offset`, from the first on, are ASCII letters.
+    @inline(__always)
+    private func leadingASCIILetters(at offset: Int) -> Int {
+        let bytes = UnsafeRawPointer(text + offset)
+        let low = Self.nonLetters(in: UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self)))
+        let high = Self.nonLetters(in: UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
+        return (low != 0 ? low.trailingZeroBitCount : 64 + high.trailingZeroBitCount) >> 3
+    }
+
+    /// The top bit of every byte that is no ASCII letter: each byte is compared in its own lane of the word.
+    @inline(__always)
+    private static func nonLetters(in word: UInt64) -> UInt64 {
+        let lanes: UInt64 = 0x0101_0101_0101_0101
+        let lowercased = (word | 0x20 &* lanes) & (0x7F &* lanes)
+        let atLeastA = lowercased &+ (0x80 - 0x61) &* lanes
+        let beyondZ = lowercased &+ (0x80 - 0x7B) &* lanes
+        return ~(atLeastA & ~beyondZ & ~word) & (0x80 &* lanes)
     }
 
     @inline(__always)
@@ -118,29 +138,17 @@ extension PieceScanner {
         var offset = start
         while offset < count {
             let remaining = count - offset
-            if remaining >= 8 {
-                let word = UnsafeRawPointer(text + offset).loadUnaligned(as: UInt64.self)
-                let letters = Self.leadingASCIILetters(in: UInt64(littleEndian: word))
+            if remaining >= 16, text[offset] < 0x80 {
+                let letters = leadingASCIILetters(at: offset)
                 offset += letters
-                if letters == 8 { continue }
+                if letters == 16 { continue }
+                if text[offset] < 0x80 { return offset }
             }
             let (kind, next) = character(at: offset)
             if !kind.contains(.letter) { return offset }
             offset = next
         }
         return offset
-    }
-
-    /// How many of the eight bytes, from the lowest on, are ASCII letters: each byte is compared in its own lane of the
-    /// word, its top bit saying yes.
-    @inline(__always)
-    private static func leadingASCIILetters(in word: UInt64) -> Int {
-        let lanes: UInt64 = 0x0101_0101_0101_0101
-        let lowercased = (word | 0x20 * lanes) & (0x7F * lanes)
-        let atLeastA = lowercased + (0x80 - 0x61) * lanes
-        let beyondZ = lowercased + (0x80 - 0x7B) * lanes
-        let notLetter = ~(atLeastA & ~beyondZ & ~word) & (0x80 * lanes)
-        return notLetter.trailingZeroBitCount >> 3
     }
 
     @inline(__always)

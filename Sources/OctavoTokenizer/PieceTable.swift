@@ -2,7 +2,7 @@ import OctavoCore
 
 /// Looks up the token that is a whole piece, in open-addressed tables that are at most half full.
 ///
-/// Pieces of up to 16 bytes, nearly all, are compared inside their slot; longer ones by hash, then by their bytes.
+/// Pieces of up to 15 bytes, nearly all, are compared inside their slot; longer ones by hash, then by their bytes.
 struct PieceTable: Sendable {
     private struct ShortSlot {
         var key = PieceKey.empty
@@ -77,20 +77,12 @@ struct PieceTable: Sendable {
     @inline(__always)
     private static func filterBit(of hash: Int) -> UInt64 { 1 << (UInt64(truncatingIfNeeded: hash) >> 26 & 63) }
 
-    /// What is in the first slot where the piece of this key may be: its token, -1 if there is none, or -2 if another
-    /// piece is there and further slots must be asked. Without branches, so that many can be asked at once.
-    @inline(__always)
-    func firstGuess(_ key: PieceKey, hash: Int) -> TokenID {
-        let mayBe = mayBeToken[Self.filterWord(of: hash) & (mayBeToken.count - 1)] & Self.filterBit(of: hash) != 0
-        let found = short[mayBe ? hash & (short.count - 1) : 0]
-        return !mayBe || found.key != key && found.token < 0 ? -1 : found.key == key ? found.token : -2
-    }
-
     /// The token whose bytes are the piece of this key, or -1.
     ///
     /// - Parameter hash: the key's.
     @inline(__always)
     func token(of key: PieceKey, hash: Int) -> TokenID {
+        if mayBeToken[Self.filterWord(of: hash) & (mayBeToken.count - 1)] & Self.filterBit(of: hash) == 0 { return -1 }
         let mask = short.count - 1
         var slot = hash & mask
         while true {
@@ -122,7 +114,7 @@ struct PieceTable: Sendable {
         return token(of: key, hash: key.hash)
     }
 
-    /// A hash of a piece of more than 16 bytes, eight at a time; the last word overlaps the one before.
+    /// A hash of a piece of more than 15 bytes, eight at a time; the last word overlaps the one before.
     private static func hash(_ piece: UnsafeBufferPointer<UInt8>) -> Int {
         let start = UnsafeRawPointer(piece.baseAddress!)
         var hash = UInt64(piece.count)

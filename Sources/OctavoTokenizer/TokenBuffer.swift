@@ -36,10 +36,10 @@ struct TokenBuffer: ~Copyable {
         count += 1
     }
 
-    /// Appends eight tokens of which `count` count; room must have been made for all eight.
+    /// Appends a vector of tokens of which the first `count` count; room must have been made for all.
     @inline(__always)
-    mutating func append(_ tokens: SIMD8<TokenID>, count added: Int) {
-        UnsafeMutableRawPointer(base + count).storeBytes(of: tokens, as: SIMD8<TokenID>.self)
+    mutating func append<Tokens: SIMD<TokenID> & BitwiseCopyable>(_ tokens: Tokens, count added: Int) {
+        UnsafeMutableRawPointer(base + count).storeBytes(of: tokens, as: Tokens.self)
         count += added
     }
 

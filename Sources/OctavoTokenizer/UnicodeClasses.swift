@@ -9,6 +9,10 @@ struct CharacterClass: OptionSet {
     static let newline = CharacterClass(rawValue: 8)
     /// A number as SmolLM2's digit splitter sees it: by a newer version of Unicode than the other rules.
     static let splitNumber = CharacterClass(rawValue: 16)
+    /// An ASCII character that Llama 3's rule takes into the piece of a word behind it, whatever the word is.
+    static let wordPrefix = CharacterClass(rawValue: 32)
+    /// The space, U+0020.
+    static let space = CharacterClass(rawValue: 64)
 }
 
 /// The class of every code point, in a table of two levels: which page, then which character in the page.
@@ -37,6 +41,9 @@ struct UnicodeClasses: Sendable {
         mark(UnicodeClassRanges.newerNumbers, as: .splitNumber)
         mark(UnicodeClassRanges.whitespace, as: .whitespace)
         mark([0x0A, 0x0A, 0x0D, 0x0D], as: .newline)
+        // All but newlines, letters, numbers and the apostrophe, which may begin a contraction.
+        mark([0x00, 0x09, 0x0B, 0x0C, 0x0E, 0x26, 0x28, 0x2F, 0x3A, 0x40, 0x5B, 0x60, 0x7B, 0x7F], as: .wordPrefix)
+        mark([0x20, 0x20], as: .space)
 
         var known: [ArraySlice<UInt8>: UInt16] = [:]
         var pageOfBlock: [UInt16] = []
