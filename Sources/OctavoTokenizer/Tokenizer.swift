@@ -93,14 +93,15 @@ extension TokenizerDefinition {
 
     /// Checks that the rank of a merge tells what it makes.
     private func checkRanks() throws(TokenizerError) {
-        var results: [Int32: TokenID] = [:]
-        results.reserveCapacity(merges.count)
-        for (index, merge) in merges.enumerated() {
-            let known = results.updateValue(merge.result, forKey: merge.rank) ?? merge.result
-            guard known == merge.result else {
+        // Files list merges by rank, so that there is seldom anything to sort.
+        let isSorted = zip(merges, merges.dropFirst()).allSatisfy { $0.rank <= $1.rank }
+        let order = isSorted ? Array(merges.indices) : merges.indices.sorted { merges[$0].rank < merges[$1].rank }
+        for (known, index) in zip(order, order.dropFirst()) {
+            let (known, merge) = (merges[known], merges[index])
+            guard known.rank != merge.rank || known.result == merge.result else {
                 throw TokenizerError(
                     path: path, key: "merge \(index)",
-                    reason: "makes token \(merge.result), but another one of rank \(merge.rank) makes \(known)")
+                    reason: "makes token \(merge.result), but another one of rank \(merge.rank) makes \(known.result)")
             }
         }
     }

@@ -3,8 +3,8 @@ import OctavoCore
 import OctavoLlama
 import OctavoTokenizer
 
-/// Measures a tokenizer on documents that it has not seen: before every run it forgets what earlier ones left behind,
-/// and in a run every document comes once.
+/// Measures a tokenizer on documents that it has not seen, in the middle of many like them: it forgets everything,
+/// encodes every other document, and is then timed on those between; and the same with the halves exchanged.
 struct TokenizerBenchmark {
     let tokenizer: Tokenizer
     let runs: Int
@@ -13,9 +13,15 @@ struct TokenizerBenchmark {
     /// Encoding, by all of `threads`; each takes the next document when it is done with one of its own.
     func encode(_ corpus: BenchCorpus, threads: ComputeThreads) {
         let which = [("corpus", corpus.name), ("threads", "\(threads.count)")]
+        let halves = (0..<2).map { half in stride(from: half, to: corpus.documents.count, by: 2).map { corpus[$0] } }
         let samples = (0..<runs).map { _ in
-            tokenizer.forgetTexts()
-            return corpus.megabytes / seconds(threads, corpus.documents.count) { _ = tokenizer.countTokens(corpus[$0]) }
+            corpus.megabytes
+                / [(halves[0], halves[1]), (halves[1], halves[0])].reduce(0) { total, halves in
+                    let (others, documents) = halves
+                    tokenizer.forgetTexts()
+                    _ = seconds(threads, others.count) { _ = tokenizer.countTokens(others[$0]) }
+                    return total + seconds(threads, documents.count) { _ = tokenizer.countTokens(documents[$0]) }
+                }
         }
         report.line("tokenizer encode", which, samples: samples, unit: "MB/s")
     }
