@@ -63,18 +63,20 @@ extension Kernels {
         }
     }
 
-    /// Multiplies `rows` activations by some panels of a matrix; see `octavo_int8_matmul`.
+    /// Multiplies `rows` activations of a group by some panels of a matrix; see `octavo_int8_matmul`.
     package func multiply(
-        _ activations: Activations, rows: Int, by matrix: QuantizedMatrix, panels: Range<Int>,
+        _ activations: Activations, rows: Int, by matrix: QuantizedMatrix, group: Int = 0, panels: Range<Int>,
         into output: UnsafeMutablePointer<Float>, stride: Int, accumulates: Bool
     ) {
         precondition(activations.depth == matrix.depth, "activations and weights differ in depth")
         precondition(panels.lowerBound >= 0 && panels.upperBound <= matrix.panelCount && rows >= 0)
         precondition(stride >= matrix.panelCount * Self.panel)
+        precondition(group >= 0 && group < matrix.groupCount)
         let column = panels.lowerBound * Self.panel
+        let firstWeight = (group * matrix.panelCount * Self.panel + column) * matrix.depth
         var arguments = octavo_int8_matmul(
             a: activations.values, a_scale: activations.scales, a_sum: activations.sums, rows: rows,
-            depth: matrix.depth, w: matrix.panels.base + column * matrix.depth, w_scale: matrix.scales.base + column,
+            depth: matrix.depth, w: matrix.panels.base + firstWeight, w_scale: matrix.scales.base + column,
             panels: panels.count, out: output + column, out_stride: stride, accumulates: accumulates ? 1 : 0)
         table.pointee.int8_matmul(&arguments)
     }

@@ -25,27 +25,26 @@ public final class LlamaModel: Sendable {
     let outputNorm: AlignedBuffer<Float>
     let head: FloatMatrix
     let inverseFrequencies: [Float]
-    /// What was done to the weights: `plain` where a checkpoint's INT8 weights were used as they are.
+    /// How weights and activations became INT8.
     public let scheme: QuantizationScheme
     /// Whether the linear layers are not quantized.
     var isFloat: Bool { scheme == .float }
 
     /// Reads, quantizes and packs a model's weights, on all threads.
     ///
-    /// - Parameter scheme: how; INT8 weights of a checkpoint are used as they are, but for `float`.
+    /// - Parameter scheme: how; INT8 weights of a checkpoint are never rounded anew.
     /// - Parameter progress: called after each layer with the layers done so far.
     /// - Throws: `WeightsError` for a missing tensor or one of a wrong shape.
     public init(
         _ stored: any ModelWeights, scheme: QuantizationScheme = .plain, threads: ComputeThreads,
         progress: (_ layersDone: Int) -> Void = { _ in }
     ) throws(WeightsError) {
-        let scheme = try scheme.applied(to: stored)
-        let weights = scheme.prepare(stored, threads: threads)
+        let weights = try scheme.prepare(stored, threads: threads)
         self.scheme = scheme
         configuration = weights.configuration
         var layers: [Layer] = []
         for index in 0..<configuration.layerCount {
-            layers.append(try Layer(index, of: weights, isFloat: scheme == .float, threads: threads))
+            layers.append(try Layer(index, of: weights, scheme: scheme, threads: threads))
             progress(index + 1)
         }
         self.layers = layers
@@ -81,13 +80,15 @@ public final class LlamaModel: Sendable {
 }
 
 extension LlamaModel.Layer {
-    /// Reads block `index`; its linear layers become INT8 unless `isFloat`.
-    init(_ index: Int, of weights: any ModelWeights, isFloat: Bool, threads: ComputeThreads) throws(WeightsError) {
-        func linear(_ roles: TensorRole...) throws(WeightsError) -> LinearLayer {
+    /// Reads block `index` of weights that are prepared for the scheme.
+    init(
+        _ index: Int, of weights: any ModelWeights, scheme: QuantizationScheme, threads: ComputeThreads
+    ) throws(WeightsError) {
+        func linear(_ roles: TensorRole..., groups: Int = 1) throws(WeightsError) -> LinearLayer {
             var matrices: [any WeightRows] = []
             for role in roles { matrices.append(try weights.matrix(role)) }
-            if isFloat { return .float(FloatMatrix(stacking: matrices, threads: threads)) }
-            let packed = QuantizedMatrix(stacking: matrices, threads: threads)
+            if scheme == .float { return .float(FloatMatrix(stacking: matrices, threads: threads)) }
+            let packed = QuantizedMatrix(stacking: matrices, groups: groups, threads: threads)
             guard packed.isFinite else {
                 throw WeightsError(
                     path: weights.path, tensor: roles.map(\.huggingFaceName).joined(separator: " or "), key: nil,
@@ -101,7 +102,8 @@ extension LlamaModel.Layer {
             attentionOutput: try linear(.attentionOutput(index)),
             feedForwardNorm: Self.padded(try weights.vector(.feedForwardNorm(index))),
             gateUp: try linear(.gate(index), .up(index)),
-            down: try linear(.down(index)))
+            down: try linear(
+                .down(index), groups: scheme.downGroups(features: weights.configuration.intermediateSize)))
     }
 
     /// A vector with its padding.

@@ -111,8 +111,12 @@ extension LlamaRunner {
         threads.run { [self] index in
             for row in threads.share(rows.count, index: index) {
                 compute(row, rows[row])
-                if case .int8 = layer {
-                    kernels.quantize(rows[row], count: rows.width, into: memory.activations(rows.width), row: row)
+                guard case .int8(let matrix) = layer else { continue }
+                let width = rows.width / matrix.groupCount
+                for group in 0..<matrix.groupCount {
+                    kernels.quantize(
+                        rows[row] + group * width, count: width, into: memory.activations(group: group, width: width),
+                        row: row)
                 }
             }
         }
@@ -127,10 +131,12 @@ extension LlamaRunner {
         threads.run { [self] index in
             switch layer {
             case .int8(let matrix):
-                kernels.multiply(
-                    memory.activations(rows.width), rows: rows.count, by: matrix,
-                    panels: threads.share(matrix.panelCount, index: index), into: output.base, stride: stride,
-                    accumulates: accumulates)
+                for group in 0..<matrix.groupCount {
+                    kernels.multiply(
+                        memory.activations(group: group, width: rows.width / matrix.groupCount), rows: rows.count,
+                        by: matrix, group: group, panels: threads.share(matrix.panelCount, index: index),
+                        into: output.base, stride: stride, accumulates: accumulates || group > 0)
+                }
             case .float(let matrix):
                 precondition(rows.stride == matrix.depth && !accumulates)
                 kernels.multiply(

@@ -30,8 +30,7 @@ public struct MemoryEstimate: Sendable, Hashable {
         _ stored: any ModelWeights, scheme: QuantizationScheme, rows: Int, contextLength: Int,
         configuration: LlamaRunner.Configuration, threads: ComputeThreads
     ) throws(WeightsError) {
-        let scheme = try scheme.applied(to: stored)
-        let weights = scheme.prepare(stored, threads: threads)
+        let weights = try scheme.prepare(stored, threads: threads)
         let sizes = weights.configuration
         let floatType = scheme == .float ? try weights.matrix(.gate(0)).elementType : nil
         linearLayers = sizes.layerCount * Self.layer(sizes, floatType)

@@ -2,22 +2,30 @@ package import OctavoWeights
 
 /// How the linear layers of a float model become INT8.
 public enum QuantizationScheme: String, Sendable, CaseIterable {
-    /// The residual stream and the values are turned first, so that nothing stands out; see `RotatedWeights`.
+    /// The residual stream and the values are turned first, so that nothing stands out; see `RotatedWeights`. What enters
+    /// the down projections is quantized in groups of features, since no rotation can be folded through the product
+    /// that it is. INT8 weights of a checkpoint are used as they are, with these groups.
     case rotated
-    /// The weights as they are, each output channel by its largest magnitude.
+    /// The weights as they are, each output channel by its largest magnitude; activations whole.
     case plain
     /// Not at all: the reference that others are measured against, several times slower.
     case float
 
-    /// What becomes of it for these weights: those that are INT8 already cannot be turned.
-    func applied(to weights: any ModelWeights) throws(WeightsError) -> QuantizationScheme {
-        let keepsInt8 = try weights.holdsInt8()
-        return self == .rotated && keepsInt8 ? .plain : self
+    /// The most features of a group.
+    private static let groupWidth = 128
+
+    /// In how many groups of equal width the input of a down projection is quantized.
+    func downGroups(features: Int) -> Int {
+        guard self == .rotated else { return 1 }
+        // Kernels take whole multiples of their depth; other widths stay whole.
+        let widths = stride(from: Self.groupWidth, to: 0, by: -Kernels.paddedDepth(1))
+        return widths.first { features % $0 == 0 }.map { features / $0 } ?? 1
     }
 
-    /// The weights that are then read.
-    package func prepare(_ weights: any ModelWeights, threads: ComputeThreads) -> any ModelWeights {
-        guard self == .rotated else { return weights }
+    /// The weights that are then read; those that are INT8 already cannot be turned.
+    package func prepare(_ weights: any ModelWeights, threads: ComputeThreads) throws(WeightsError) -> any ModelWeights
+    {
+        guard self == .rotated, try !weights.holdsInt8() else { return weights }
         return RotatedWeights(weights) { count, body in
             threads.run { index in
                 for item in stride(from: index, to: count, by: threads.count) { body(item) }

@@ -5,26 +5,32 @@ package import OctavoWeights
 /// Several matrices of the same input can be stacked, each beginning at a whole panel, so that one multiplication
 /// serves them all.
 package final class QuantizedMatrix: Sendable {
-    /// Input features with their padding, in bytes.
+    /// Groups of input features whose activations have scales of their own.
+    package let groupCount: Int
+    /// Input features of a group with their padding, in bytes.
     package let depth: Int
     /// Panels of 16 output channels.
     package let panelCount: Int
-    /// `[panelCount][depth / 4][16][4]`.
+    /// `[groupCount][panelCount][depth / 4][16][4]`.
     package let panels: AlignedBuffer<UInt8>
     /// `[panelCount * 16]`, zero in the padding.
     package let scales: AlignedBuffer<Float>
 
     /// Memory for `panelCount` panels, whose channels are then packed one by one.
-    package init(depth: Int, panelCount: Int) {
+    package init(depth: Int, panelCount: Int, groupCount: Int = 1) {
+        self.groupCount = groupCount
         self.depth = depth
         self.panelCount = panelCount
-        panels = AlignedBuffer(count: panelCount * Kernels.panel * depth)
+        panels = AlignedBuffer(count: groupCount * panelCount * Kernels.panel * depth)
         scales = AlignedBuffer(count: panelCount * Kernels.panel)
     }
 
     /// Packs matrices of equal column counts, one above the other, on all threads: INT8 of the file's own as it is, all
     /// else quantized.
-    package convenience init(stacking matrices: [any WeightRows], threads: ComputeThreads) {
+    ///
+    /// - Parameter groups: how many groups of equal width the input features are divided into; more than one only if the
+    ///   width needs no padding.
+    package convenience init(stacking matrices: [any WeightRows], groups: Int = 1, threads: ComputeThreads) {
         let columns = matrices[0].columns
         var firstChannels: [Int] = []
         var channels = 0
@@ -33,7 +39,10 @@ package final class QuantizedMatrix: Sendable {
             firstChannels.append(channels)
             channels += Kernels.padded(matrix.rows)
         }
-        self.init(depth: Kernels.paddedDepth(columns), panelCount: channels / Kernels.panel)
+        precondition(
+            groups == 1 || columns % (groups * Kernels.paddedDepth(1)) == 0, "groups of features need no padding")
+        self.init(
+            depth: Kernels.paddedDepth(columns / groups), panelCount: channels / Kernels.panel, groupCount: groups)
         for (matrix, firstChannel) in zip(matrices, firstChannels) {
             pack(matrix, from: firstChannel, threads: threads)
         }
@@ -45,6 +54,7 @@ package final class QuantizedMatrix: Sendable {
     /// Weights of zero stand as 128; channels of the padding are packed so, too.
     private func pack(_ matrix: any WeightRows, from firstChannel: Int, threads: ComputeThreads) {
         let (depth, panels, scales) = (depth, panels, scales)
+        let (groupCount, panelCount) = (groupCount, panelCount)
         threads.run { index in
             let row = AlignedBuffer<Float>(count: matrix.columns)
             let quantized = AlignedBuffer<Int8>(count: matrix.columns)
@@ -61,9 +71,12 @@ package final class QuantizedMatrix: Sendable {
                             UnsafeBufferPointer(values), into: integers)
                     }
                 }
-                Kernels.pack(
-                    integers.baseAddress!, count: channel < matrix.rows ? matrix.columns : 0, depth: depth,
-                    channel: firstChannel + channel, into: panels.base)
+                let width = channel < matrix.rows ? matrix.columns / groupCount : 0
+                for group in 0..<groupCount {
+                    Kernels.pack(
+                        quantized.base + group * width, count: width, depth: depth, channel: firstChannel + channel,
+                        into: panels.base + group * panelCount * Kernels.panel * depth)
+                }
             }
         }
     }

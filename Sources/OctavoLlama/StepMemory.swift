@@ -18,10 +18,12 @@ final class StepMemory: Sendable {
     /// float model, whose product wants its rows side by side.
     let gated: AlignedBuffer<Float>
     let gatedStride: Int
-    /// Quantized rows, `[tokens][depth of the layer that reads them]`.
+    /// Quantized rows, `[groups][tokens][depth of a group of the layer that reads them]`.
     let quantized: AlignedBuffer<Int8>
+    /// Of each group of features and token, `[groups][tokens]`.
     let scales: AlignedBuffer<Float>
     let sums: AlignedBuffer<Int32>
+    private let tokens: Int
     /// The angles of each token, `[tokens][headDimension / 2]`.
     let cosines: AlignedBuffer<Float>
     let sines: AlignedBuffer<Float>
@@ -65,8 +67,10 @@ final class StepMemory: Sendable {
         gated = isFloat ? AlignedBuffer(count: tokens * intermediate) : gateUp
         let depth = Kernels.paddedDepth(max(sizes.hiddenSize, attentionSize, sizes.intermediateSize))
         quantized = AlignedBuffer(count: tokens * depth)
-        scales = AlignedBuffer(count: tokens)
-        sums = AlignedBuffer(count: tokens)
+        let groups = depth / Kernels.paddedDepth(1)
+        scales = AlignedBuffer(count: tokens * groups)
+        sums = AlignedBuffer(count: tokens * groups)
+        self.tokens = tokens
         cosines = AlignedBuffer(count: tokens * sizes.headDimension / 2)
         sines = AlignedBuffer(count: tokens * sizes.headDimension / 2)
         scores = AlignedBuffer(count: threads * scoreStride)
@@ -84,9 +88,11 @@ final class StepMemory: Sendable {
         return floats.reduce(quantized.byteCount + sums.byteCount + ownGated) { $0 + $1.byteCount }
     }
 
-    /// The quantized rows as a layer of `count` input features reads them.
-    func activations(_ count: Int) -> Kernels.Activations {
-        Kernels.Activations(
-            values: quantized.base, scales: scales.base, sums: sums.base, depth: Kernels.paddedDepth(count))
+    /// The quantized rows of a group as a layer of `width` input features in each group reads them.
+    func activations(group: Int, width: Int) -> Kernels.Activations {
+        let depth = Kernels.paddedDepth(width)
+        return Kernels.Activations(
+            values: quantized.base + group * tokens * depth, scales: scales.base + group * tokens,
+            sums: sums.base + group * tokens, depth: depth)
     }
 }

@@ -78,7 +78,7 @@ extension CommandLineTests {
                 let reference = try Reference()
                 let path = bench.path("logits.safetensors")
                 let inputs = reference.prompts.map { ["ids": $0] as JSONValue }
-                let reports = try await bench.filter("logits", inputs, "--full", path)
+                let reports = try await bench.filter("logits", inputs, "--scheme", "plain", "--full", path)
                 let written = try SafetensorsFile(path: path)
                 let expected = try SafetensorsFile(path: reference.folder + "/expected.safetensors")
                 for (index, prompt) in reference.prompts.enumerated() {

@@ -1,6 +1,6 @@
 import OctavoWeights
 
-/// What a linear layer's inputs are like over a sample of text: H = sum over tokens of x xᵀ, and the largest magnitudes.
+/// How a linear layer's inputs go together over a sample of text: H = sum over tokens of x xᵀ.
 ///
 /// Wide inputs are divided into blocks of features, and products across blocks are left out: memory stays bounded, and
 /// what rounding errors of different blocks do to each other is small.
@@ -12,33 +12,15 @@ final class ActivationStatistics {
     let blocks: [Range<Int>]
     /// Per block, `[width][width]`.
     let products: [AlignedBuffer<Float>]
-    /// The largest magnitude of each feature.
-    private(set) var magnitudes: [Float]
 
     init(features: Int) {
         let count = (features + Self.maximumBlock - 1) / Self.maximumBlock
         blocks = (0..<count).map { features * $0 / count..<features * ($0 + 1) / count }
         products = blocks.map { AlignedBuffer(count: $0.count * $0.count) }
-        magnitudes = Array(repeating: 0, count: features)
-    }
-
-    /// What the statistics are if each feature is divided by a factor.
-    func divide(by factors: [Float]) {
-        for (block, product) in zip(blocks, products) {
-            for (row, feature) in block.enumerated() {
-                for (column, other) in block.enumerated() {
-                    product.base[row * block.count + column] /= factors[feature] * factors[other]
-                }
-            }
-        }
-        for feature in magnitudes.indices { magnitudes[feature] /= factors[feature] }
     }
 
     /// Adds the rows of a window.
     func add(_ rows: FloatRows, kernels: Kernels, threads: ComputeThreads) {
-        for row in 0..<rows.count {
-            for feature in 0..<rows.width { magnitudes[feature] = max(magnitudes[feature], abs(rows[row][feature])) }
-        }
         for (block, product) in zip(blocks, products) {
             // Features as rows, so that the product of two features is a product of two rows.
             let transposed = FloatMatrix(rows: block.count, columns: rows.count, precision: .f32)

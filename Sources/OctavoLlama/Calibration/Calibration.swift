@@ -47,13 +47,13 @@ package final class Calibration {
     package func quantize(block index: Int) throws(WeightsError) -> [TensorRole: QuantizedRows] {
         precondition(index == nextBlock, "block \(index) is not the next one, \(nextBlock)")
         let statistics = try observe(block: index)
-        let balance = try ChannelBalance(block: index, of: weights, inputs: statistics[.down(index)])
-        statistics[.down(index)]?.divide(by: balance.factors)
         var quantized: [TensorRole: QuantizedRows] = [:]
         for (site, roles) in Self.layers(ofBlock: index) {
             guard let inputs = statistics[site] else { preconditionFailure("no inputs were seen at \(site)") }
             let feedback = ErrorFeedback(inputs, kernels: kernels, threads: threads)
-            for role in roles { quantized[role] = feedback.round(try balance.matrix(role, of: weights), threads: threads) }
+            for role in roles {
+                quantized[role] = feedback.round(try weights.matrix(role), threads: threads)
+            }
         }
         let block = QuantizedBlock(weights, quantized)
         let runner = try runner(ofBlock: index, block, isFloat: false)
@@ -82,7 +82,8 @@ package final class Calibration {
     private func runner(
         ofBlock index: Int, _ weights: any ModelWeights, isFloat: Bool
     ) throws(WeightsError) -> LlamaRunner {
-        let layer = try LlamaModel.Layer(index, of: weights, isFloat: isFloat, threads: threads)
+        let scheme: QuantizationScheme = isFloat ? .float : .rotated
+        let layer = try LlamaModel.Layer(index, of: weights, scheme: scheme, threads: threads)
         return LlamaRunner(
             layer, isFloat: isFloat, of: weights.configuration, windowLength: Self.windowLength, threads: threads,
             kernels: kernels)

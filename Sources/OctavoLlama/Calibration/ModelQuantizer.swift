@@ -27,7 +27,7 @@ public struct ModelQuantizer: Sendable {
         kernels: Kernels = .best, threads: ComputeThreads
     ) throws(WeightsError) {
         let keepsInt8 = try source.holdsInt8()
-        weights = keepsInt8 ? source : scheme.prepare(source, threads: threads)
+        weights = try scheme.prepare(source, threads: threads)
         self.rounding = keepsInt8 ? .nearest : rounding
         shards = QuantizedShards(folder: folder, identity: identity, layerCount: source.configuration.layerCount)
         self.kernels = kernels

@@ -128,6 +128,7 @@ extension ModelReport {
             "rope_scaling": ropeScaling.map { .string($0.name) } ?? .null,
             "tie_word_embeddings": .bool(sizes.tiesEmbeddings), "stored_type": .string(linearType.description),
             "embedding_type": .string(embeddingType.description), "is_int8": .bool(isQuantized),
+            "stored_quantization": checkpoint.storedQuantization.map { .string($0.description) } ?? .null,
             "end_tokens": .array(endTokens.map { .integer(Int($0)) }),
         ]
         let tokenizer = textModel?.tokenizer
@@ -165,7 +166,10 @@ extension ModelReport {
                 "stored as",
                 "\(linearType), embedding \(embeddingType)" + (sizes.tiesEmbeddings ? " (tied to the head)" : "")
             ),
-            ("quantized", isQuantized ? "INT8 per channel in the files" : "to INT8 at load"),
+            (
+                "quantized",
+                checkpoint.storedQuantization.map { "INT8 per channel in the files, \($0)" } ?? "to INT8 at load"
+            ),
         ] + textFacts + memoryFacts + [("fingerprint", fingerprint)]
     }
 
