@@ -23,6 +23,14 @@ package struct FloatRows: @unchecked Sendable {
     /// From a row to the next, in elements.
     package var stride: Int
 
+    /// Rows in memory that outlives them.
+    package init(base: UnsafeMutablePointer<Float>, count: Int, width: Int, stride: Int) {
+        self.base = base
+        self.count = count
+        self.width = width
+        self.stride = stride
+    }
+
     /// Where a row begins.
     package subscript(row: Int) -> UnsafeMutablePointer<Float> { base + row * stride }
 }

@@ -16,7 +16,8 @@ public enum QuantizationScheme: String, Sendable, CaseIterable {
 
     /// In how many groups of equal width the input of a down projection is quantized.
     func downGroups(features: Int) -> Int {
-        guard self == .rotated else { return 1 }
+        // A narrow row has few elements to stand out among.
+        guard self == .rotated, features >= 8 * Self.groupWidth else { return 1 }
         // Kernels take whole multiples of their depth; other widths stay whole.
         let widths = stride(from: Self.groupWidth, to: 0, by: -Kernels.paddedDepth(1))
         return widths.first { features % $0 == 0 }.map { features / $0 } ?? 1

@@ -4,7 +4,7 @@ import OctavoWeights
 ///
 /// Wide inputs are divided into blocks of features, and products across blocks are left out: memory stays bounded, and
 /// what rounding errors of different blocks do to each other is small.
-final class ActivationStatistics {
+package final class ActivationStatistics {
     /// The widest block.
     static let maximumBlock = 4096
 
@@ -13,14 +13,14 @@ final class ActivationStatistics {
     /// Per block, `[width][width]`.
     let products: [AlignedBuffer<Float>]
 
-    init(features: Int) {
+    package init(features: Int) {
         let count = (features + Self.maximumBlock - 1) / Self.maximumBlock
         blocks = (0..<count).map { features * $0 / count..<features * ($0 + 1) / count }
         products = blocks.map { AlignedBuffer(count: $0.count * $0.count) }
     }
 
     /// Adds the rows of a window.
-    func add(_ rows: FloatRows, kernels: Kernels, threads: ComputeThreads) {
+    package func add(_ rows: FloatRows, kernels: Kernels, threads: ComputeThreads) {
         for (block, product) in zip(blocks, products) {
             // Features as rows, so that the product of two features is a product of two rows.
             let transposed = FloatMatrix(rows: block.count, columns: rows.count, precision: .f32)

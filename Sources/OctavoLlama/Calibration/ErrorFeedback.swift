@@ -1,4 +1,4 @@
-import OctavoWeights
+package import OctavoWeights
 
 /// Rounding to INT8 in which each weight's error is made good by the weights that are not rounded yet, as far as the
 /// inputs of the layer go together.
@@ -7,21 +7,21 @@ import OctavoWeights
 /// later features k. It minimizes the error of the layer's output over the sample, feature by feature.
 ///
 /// - SeeAlso: Frantar et al., "GPTQ", 2022, arXiv:2210.17323, equations 2 to 4.
-struct ErrorFeedback {
+package struct ErrorFeedback {
     /// Per block of features, its factor.
     private let factors: [(features: Range<Int>, factor: InverseFactor)]
     /// Rows that are rounded together, one in each lane.
     private typealias Lanes = SIMD16<Float>
 
     /// - Parameter damping: see `InverseFactor`; a hundredth, as in the paper.
-    init(_ statistics: ActivationStatistics, damping: Float = 0.01, kernels: Kernels, threads: ComputeThreads) {
+    package init(_ statistics: ActivationStatistics, damping: Float = 0.01, kernels: Kernels, threads: ComputeThreads) {
         factors = zip(statistics.blocks, statistics.products).map { block, products in
             (block, InverseFactor(products, size: block.count, damping: damping, kernels: kernels, threads: threads))
         }
     }
 
     /// Rounds a matrix.
-    func round(_ matrix: any WeightRows, threads: ComputeThreads) -> QuantizedRows {
+    package func round(_ matrix: any WeightRows, threads: ComputeThreads) -> QuantizedRows {
         let result = QuantizedRows(rows: matrix.rows, columns: matrix.columns)
         let groups = (matrix.rows + Lanes.scalarCount - 1) / Lanes.scalarCount
         threads.run { [self] index in

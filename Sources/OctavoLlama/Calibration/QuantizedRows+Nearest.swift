@@ -1,8 +1,8 @@
-import OctavoWeights
+package import OctavoWeights
 
 extension QuantizedRows {
     /// INT8 weights as they are, or floats rounded to the nearest; see `Quantizer`.
-    convenience init(rounding matrix: any WeightRows, threads: ComputeThreads) {
+    package convenience init(rounding matrix: any WeightRows, threads: ComputeThreads) {
         self.init(rows: matrix.rows, columns: matrix.columns)
         let stored = matrix.channelScales
         threads.run { [self] index in
