@@ -65,7 +65,8 @@ package struct ErrorFeedback {
                 for later in place + 1..<max(factor.size, place + 1) { lanes[later] -= error * upper[later] }
                 let column = features.lowerBound + factor.order[place]
                 for row in 0..<rows.count {
-                    result.values[(rows.lowerBound + row) * result.columns + column] = Int8(integers[row])
+                    result.values[(rows.lowerBound + row) * result.columns + column] =
+                        integers[row].isNaN ? 0 : Int8(integers[row])
                 }
             }
         }

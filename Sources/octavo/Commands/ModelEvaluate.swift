@@ -3,15 +3,16 @@ import Foundation
 import OctavoCore
 import OctavoLlama
 import OctavoTokenizer
+import OctavoWeights
 
 struct Evaluate: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "How well a model predicts a text, and how near it is to another.",
         discussion: """
             Reports the perplexity of windows of the text and, against a reference, what quantization costs: the
-            divergence between the two predictions, how often both would pick the same token, and how far the residual
-            streams are apart after each block. The reference is computed without quantization unless
-            --reference-scheme says otherwise; it defaults to the model itself.
+            divergence between the two predictions, how often both would pick the same token, and how far apart the
+            activations of each block are. The reference is computed without quantization unless --reference-scheme
+            says otherwise.
 
             Examples:
               octavo model evaluate MODEL --text sample.txt
@@ -52,6 +53,11 @@ struct Evaluate: ParsableCommand {
                 "\(against ?? ""): has \(Format.count(reference.runner.vocabularySize)) tokens, but \(options.model) has "
                     + "\(Format.count(model.runner.vocabularySize)): compare models of one vocabulary")
         }
+        if let reference, !reference.hasBlocks(like: model) {
+            throw CommandFailure(
+                .badData,
+                "\(against ?? ""): its blocks are of other sizes than those of \(options.model); compare models alike")
+        }
         let rate = RateMeter()
         var evaluation = Evaluation(
             model: model.runner, reference: reference?.runner)
@@ -75,5 +81,13 @@ struct Evaluate: ParsableCommand {
             )
         }
         return (0..<count).map { Array(ids[$0 * length..<($0 + 1) * length]) }
+    }
+}
+
+extension LoadedModel {
+    /// Whether the activations of both models can be compared block by block.
+    fileprivate func hasBlocks(like other: LoadedModel) -> Bool {
+        let (own, others) = (checkpoint.configuration, other.checkpoint.configuration)
+        return own.layerCount == others.layerCount && own.intermediateSize == others.intermediateSize
     }
 }
