@@ -6,6 +6,11 @@
 
 #include "octavo_kernels.h"
 
+/// For functions whose sizes are constants where they are called: their loops unroll and their sums stay in registers.
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#define UNROLLED _Pragma("clang loop unroll(full)")
+
+static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t padded_lanes(size_t count) { return (count + OCTAVO_LANES - 1) / OCTAVO_LANES * OCTAVO_LANES; }
 
 /// exp(x): x = n ln 2 + r, |r| <= ln(2)/2, and the Taylor series of exp(r) to r^7/7! (error below 2^-27 relative).
@@ -39,21 +44,27 @@ static void rms_norm(const float *x, const float *w, float epsilon, size_t count
         lanes_store(y + i, lanes_mul(lanes_load(w + i), lanes_mul(lanes_load(x + i), factor)));
 }
 
-static void quantize(const float *x, size_t count, int8_t *q, float *scale, int32_t *sum) {
-    size_t padded = padded_lanes(count);
+static inline void quantize_group(const float *x, size_t padded, int8_t *q, float *scale, int32_t *sum) {
     lanes largest = lanes_zero();
     for (size_t i = 0; i < padded; i += OCTAVO_LANES) largest = lanes_max(largest, lanes_abs(lanes_load(x + i)));
     float s = lanes_fold_max(largest) / 127.0f;
     s = s > 1e-5f ? s : 1e-5f;
     lanes inverse = lanes_set(1.0f / s), bound = lanes_set(127.0f), lower_bound = lanes_set(-127.0f);
-    int32_t total = 0;
+    integers total = integers_zero();
     for (size_t i = 0; i < padded; i += OCTAVO_LANES) {
         lanes rounded = lanes_round(lanes_mul(lanes_load(x + i), inverse));
-        total += lanes_store_int8(q + i, lanes_max(lanes_min(rounded, bound), lower_bound));
+        integers whole = lanes_to_integers(lanes_max(lanes_min(rounded, bound), lower_bound));
+        integers_store_int8(q + i, whole);
+        total = integers_add(total, whole);
     }
-    for (size_t i = padded; i % OCTAVO_DEPTH != 0; i++) q[i] = 0;
     *scale = s;
-    *sum = total;
+    *sum = integers_fold_add(total);
+}
+
+static void quantize(const float *x, size_t count, size_t groups, int8_t *q, float *scales, int32_t *sums) {
+    size_t padded = padded_lanes(count), width = padded / groups;
+    for (size_t g = 0; g < groups; g++) quantize_group(x + g * width, width, q + g * width, scales + g, sums + g);
+    for (size_t i = padded; i % OCTAVO_DEPTH != 0; i++) q[i] = 0;
 }
 
 static void silu_multiply(const float *gate, const float *up, size_t count, float *y) {
@@ -130,7 +141,33 @@ static void float_matmul(const octavo_float_matmul *p) {
     }
 }
 
+// MARK: - Rotation
+
+static void rotate(
+    const float *x, const float *cosines, const float *sines, size_t half, float scale, size_t padded, float *y) {
+    size_t i = 0;
+    for (; i + OCTAVO_LANES <= half; i += OCTAVO_LANES) {
+        lanes a = lanes_load(x + i), b = lanes_load(x + i + half);
+        lanes cosine = lanes_load(cosines + i), sine = lanes_load(sines + i), factor = lanes_set(scale);
+        lanes_store(y + i, lanes_mul(lanes_sub(lanes_mul(a, cosine), lanes_mul(b, sine)), factor));
+        lanes_store(y + i + half, lanes_mul(lanes_add(lanes_mul(b, cosine), lanes_mul(a, sine)), factor));
+    }
+    for (; i < half; i++) {
+        float a = x[i], b = x[i + half];
+        y[i] = (a * cosines[i] - b * sines[i]) * scale;
+        y[i + half] = (b * cosines[i] + a * sines[i]) * scale;
+    }
+    for (i = 2 * half; i < padded; i++) y[i] = 0;
+}
+
 // MARK: - Attention
+
+/// Query `index`, counted through positions and heads.
+static inline const float *query_at(const octavo_attention *p, size_t index) {
+    return p->q + index / p->heads * p->q_stride + index % p->heads * p->head_size;
+}
+static inline size_t length_at(const octavo_attention *p, size_t index) { return p->length + index / p->heads; }
+static inline float *scores_at(const octavo_attention *p, size_t index) { return p->scores + index * p->score_stride; }
 
 /// Turns `length` scores into exp(score - max) and returns their sum; the padding becomes 0.
 static inline float exponentiate(float *scores, size_t length) {
@@ -147,45 +184,106 @@ static inline float exponentiate(float *scores, size_t length) {
     return lanes_fold_add(sum);
 }
 
+/// Divides the sums of one query by its total and writes `count` of them.
+static inline void write_mixed(const octavo_attention *p, size_t index, size_t d, lanes sum, float total) {
+    float mixed[OCTAVO_LANES];
+    lanes_store(mixed, lanes_div(sum, lanes_set(total)));
+    float *out = p->out + index / p->heads * p->out_stride + index % p->heads * p->head_dimension + d;
+    __builtin_memcpy(out, mixed, smaller(p->head_dimension - d, OCTAVO_LANES) * sizeof(float));
+}
+
+/// Calls FUNCTION(LEADING, index, n) for groups of n = 8, 4, 2 or 1 queries; n is a constant in every call, so that the
+/// loops over queries unroll and their sums stay in registers.
+#define FOR_QUERIES(FUNCTION, COUNT, ...)                                                                          \
+    do {                                                                                                           \
+        size_t index = 0, queries = COUNT;                                                                         \
+        if (OCTAVO_QUERY_TILE >= 8)                                                                                \
+            for (; index + 8 <= queries; index += 8) FUNCTION(__VA_ARGS__, index, 8);                              \
+        for (; index + 4 <= queries; index += 4) FUNCTION(__VA_ARGS__, index, 4);                                  \
+        if (index + 3 == queries) FUNCTION(__VA_ARGS__, index, 3), index += 3;                                     \
+        for (; index + 2 <= queries; index += 2) FUNCTION(__VA_ARGS__, index, 2);                                  \
+        if (index < queries) FUNCTION(__VA_ARGS__, index, 1);                                                      \
+    } while (0)
+
 #define ATTENTION(NAME, ELEMENT, LOAD)                                                                             \
-    static inline void NAME##_scores(const octavo_attention *p, size_t stride) {                                   \
-        for (size_t start = 0; start < p->length; start += p->block_length) {                                      \
-            size_t offset = (size_t)p->blocks[start / p->block_length] * p->block_stride;                          \
-            const ELEMENT *keys = (const ELEMENT *)((const char *)p->keys + offset);                               \
-            size_t count = p->length - start < p->block_length ? p->length - start : p->block_length;              \
-            for (size_t t = 0; t < count; t++)                                                                     \
-                for (size_t h = 0; h < p->heads; h++) {                                                            \
-                    lanes sum = lanes_zero();                                                                      \
-                    for (size_t d = 0; d < p->head_size; d += OCTAVO_LANES)                                        \
-                        sum = lanes_fma(lanes_load(p->q + h * p->head_size + d), LOAD(keys + t * p->head_size + d), sum); \
-                    p->scores[h * stride + start + t] = lanes_fold_add(sum);                                       \
-                }                                                                                                  \
+    /* The scores of N queries against VECTORS lane groups of one block's keys. */                                 \
+    ALWAYS_INLINE void NAME##_score_vectors(                                                                       \
+        const octavo_attention *p, const ELEMENT *keys, size_t t, size_t index, const int N, const int VECTORS) {  \
+        lanes sums[8][2];                                                                                          \
+        const float *queries[8];                                                                                   \
+        UNROLLED for (int n = 0; n < N; n++) {                                                                     \
+            queries[n] = query_at(p, index + n);                                                                   \
+            UNROLLED for (int v = 0; v < VECTORS; v++) sums[n][v] = lanes_zero();                                  \
         }                                                                                                          \
-    }                                                                                                              \
-    static inline lanes NAME##_mix(const octavo_attention *p, const float *weights, size_t d) {                    \
-        lanes sum = lanes_zero();                                                                                  \
-        for (size_t start = 0; start < p->length; start += p->block_length) {                                      \
-            size_t offset = (size_t)p->blocks[start / p->block_length] * p->block_stride;                          \
-            const ELEMENT *values = (const ELEMENT *)((const char *)p->values + offset) + d;                       \
-            size_t count = p->length - start < p->block_length ? p->length - start : p->block_length;              \
-            for (size_t t = 0; t < count; t++)                                                                     \
-                sum = lanes_fma(lanes_set(weights[start + t]), LOAD(values + t * p->head_size), sum);              \
-        }                                                                                                          \
-        return sum;                                                                                                \
-    }                                                                                                              \
-    static void NAME(const octavo_attention *p) {                                                                  \
-        size_t stride = padded_lanes(p->length);                                                                   \
-        NAME##_scores(p, stride);                                                                                  \
-        for (size_t h = 0; h < p->heads; h++) {                                                                    \
-            float *weights = p->scores + h * stride;                                                               \
-            lanes total = lanes_set(exponentiate(weights, p->length));                                             \
-            for (size_t d = 0; d < p->head_dimension; d += OCTAVO_LANES) {                                         \
-                float mixed[OCTAVO_LANES];                                                                         \
-                lanes_store(mixed, lanes_div(NAME##_mix(p, weights, d), total));                                   \
-                size_t count = p->head_dimension - d < OCTAVO_LANES ? p->head_dimension - d : OCTAVO_LANES;        \
-                __builtin_memcpy(p->out + h * p->out_stride + d, mixed, count * sizeof(float));                    \
+        for (size_t d = 0; d < p->head_dimension; d++) {                                                           \
+            lanes k[2];                                                                                            \
+            UNROLLED for (int v = 0; v < VECTORS; v++) k[v] = LOAD(keys + d * p->block_length + v * OCTAVO_LANES); \
+            UNROLLED for (int n = 0; n < N; n++) {                                                                 \
+                lanes q = lanes_set(queries[n][d]);                                                                \
+                UNROLLED for (int v = 0; v < VECTORS; v++) sums[n][v] = lanes_fma(q, k[v], sums[n][v]);            \
             }                                                                                                      \
         }                                                                                                          \
+        UNROLLED for (int n = 0; n < N; n++)                                                                       \
+            UNROLLED for (int v = 0; v < VECTORS; v++)                                                             \
+                lanes_store(scores_at(p, index + n) + t + v * OCTAVO_LANES, sums[n][v]);                           \
+    }                                                                                                              \
+    /* The scores of N queries against the block that begins at position `start`. */                               \
+    ALWAYS_INLINE void NAME##_score_block(                                                                         \
+        const octavo_attention *p, const ELEMENT *keys, size_t start, size_t index, const int N) {                 \
+        size_t longest = length_at(p, index + N - 1);                                                              \
+        if (longest <= start) return;                                                                              \
+        size_t count = smaller(padded_lanes(longest - start), p->block_length), t = 0;                             \
+        for (; t + 2 * OCTAVO_LANES <= count; t += 2 * OCTAVO_LANES)                                               \
+            NAME##_score_vectors(p, keys + t, start + t, index, N, 2);                                             \
+        if (t < count) NAME##_score_vectors(p, keys + t, start + t, index, N, 1);                                  \
+    }                                                                                                              \
+    /* Adds p[t] * v[t] of the positions `from` to `to` to the sums of N queries, VECTORS lane groups of each. */  \
+    ALWAYS_INLINE void NAME##_mix_range(                                                                           \
+        const octavo_attention *p, size_t d, size_t from, size_t to, size_t index, const int N, const int VECTORS, \
+        lanes sums[N][4]) {                                                                                        \
+        for (size_t t = from; t < to;) {                                                                           \
+            size_t slot = t % p->block_length, end = smaller(to, t - slot + p->block_length);                      \
+            size_t offset = (size_t)p->blocks[t / p->block_length] * p->block_stride;                              \
+            const ELEMENT *values = (const ELEMENT *)((const char *)p->values + offset) + slot * p->head_size + d; \
+            for (; t < end; t++, values += p->head_size) {                                                         \
+                lanes v[4];                                                                                        \
+                UNROLLED for (int c = 0; c < VECTORS; c++) v[c] = LOAD(values + c * OCTAVO_LANES);                 \
+                UNROLLED for (int n = 0; n < N; n++) {                                                             \
+                    lanes weight = lanes_set(scores_at(p, index + n)[t]);                                          \
+                    UNROLLED for (int c = 0; c < VECTORS; c++) sums[n][c] = lanes_fma(weight, v[c], sums[n][c]);   \
+                }                                                                                                  \
+            }                                                                                                      \
+        }                                                                                                          \
+    }                                                                                                              \
+    ALWAYS_INLINE void NAME##_mix_vectors(                                                                         \
+        const octavo_attention *p, const float *totals, size_t d, size_t index, const int N, const int VECTORS) {  \
+        lanes sums[8][4];                                                                                          \
+        UNROLLED for (int n = 0; n < N; n++)                                                                       \
+            UNROLLED for (int c = 0; c < VECTORS; c++) sums[n][c] = lanes_zero();                                  \
+        size_t common = length_at(p, index);                                                                       \
+        NAME##_mix_range(p, d, 0, common, index, N, VECTORS, sums);                                                \
+        UNROLLED for (int n = 0; n < N; n++) {                                                                     \
+            NAME##_mix_range(p, d, common, length_at(p, index + n), index + n, 1, VECTORS, sums + n);              \
+            UNROLLED for (int c = 0; c < VECTORS; c++)                                                             \
+                write_mixed(p, index + n, d + c * OCTAVO_LANES, sums[n][c], totals[n]);                            \
+        }                                                                                                          \
+    }                                                                                                              \
+    ALWAYS_INLINE void NAME##_mix(const octavo_attention *p, size_t index, const int N) {                          \
+        float totals[8];                                                                                           \
+        for (int n = 0; n < N; n++) totals[n] = exponentiate(scores_at(p, index + n), length_at(p, index + n));    \
+        size_t d = 0;                                                                                              \
+        for (; d + OCTAVO_MIX_TILE * OCTAVO_LANES <= p->head_size; d += OCTAVO_MIX_TILE * OCTAVO_LANES)            \
+            NAME##_mix_vectors(p, totals, d, index, N, OCTAVO_MIX_TILE);                                           \
+        for (; d < p->head_size; d += OCTAVO_LANES) NAME##_mix_vectors(p, totals, d, index, N, 1);                 \
+    }                                                                                                              \
+    static void NAME(const octavo_attention *p) {                                                                  \
+        size_t count = p->positions * p->heads, longest = p->length + p->positions - 1;                            \
+        for (size_t start = 0; start < longest; start += p->block_length) {                                        \
+            size_t offset = (size_t)p->blocks[start / p->block_length] * p->block_stride;                          \
+            const ELEMENT *keys = (const ELEMENT *)((const char *)p->keys + offset);                               \
+            FOR_QUERIES(NAME##_score_block, count, p, keys, start);                                                \
+        }                                                                                                          \
+        FOR_QUERIES(NAME##_mix, count, p);                                                                         \
     }
 
 ATTENTION(attention_f32, float, lanes_load)
@@ -217,7 +315,7 @@ static float read_all(const float *x, size_t count) {
 #define OCTAVO_TABLE(NAME)                                                                                         \
     {                                                                                                              \
         .name = NAME, .int8_matmul = int8_matmul, .float_matmul = float_matmul, .rms_norm = rms_norm,              \
-        .quantize = quantize, .silu_multiply = silu_multiply, .attention_f32 = attention_f32,                      \
+        .quantize = quantize, .silu_multiply = silu_multiply, .rotate = rotate, .attention_f32 = attention_f32,    \
         .attention_f16 = attention_f16, .to_f16 = to_f16, .from_f16 = from_f16, .from_bf16 = from_bf16,            \
         .int8_peak = int8_peak, .float_peak = float_peak, .read_all = read_all,                                    \
     }

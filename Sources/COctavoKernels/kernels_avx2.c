@@ -22,46 +22,57 @@ static inline __m256i join_pairs(__m256i first, __m256i second) {
     return _mm256_permute4x64_epi64(_mm256_hadd_epi32(first, second), 0xD8);
 }
 
-static inline void store_channels(const octavo_int8_matmul *p, size_t m, size_t n, __m256i sums) {
-    __m256i correction = _mm256_set1_epi32((int32_t)((uint32_t)p->a_sum[m] << 7));
-    __m256 y = _mm256_cvtepi32_ps(_mm256_sub_epi32(sums, correction));
-    y = _mm256_mul_ps(_mm256_mul_ps(y, _mm256_set1_ps(p->a_scale[m])), _mm256_loadu_ps(p->w_scale + n));
+/// Eight channels of one row, from their integer sums of one group: adds to what the groups before have given.
+static inline __m256 add_group(const octavo_int8_matmul *p, size_t m, size_t group, __m256i sums, __m256 total) {
+    size_t index = m * p->groups + group;
+    // The weights' offset of 128 has added 128 times the sum of the activations.
+    __m256i offset = _mm256_set1_epi32((int32_t)((uint32_t)p->a_sum[index] << 7));
+    return _mm256_fmadd_ps(_mm256_cvtepi32_ps(_mm256_sub_epi32(sums, offset)), _mm256_set1_ps(p->a_scale[index]), total);
+}
+
+static inline void store_channels(const octavo_int8_matmul *p, size_t m, size_t n, __m256 total) {
+    __m256 y = _mm256_mul_ps(total, _mm256_loadu_ps(p->w_scale + n));
     float *out = p->out + m * p->out_stride + n;
     _mm256_storeu_ps(out, p->accumulates ? _mm256_add_ps(_mm256_loadu_ps(out), y) : y);
 }
 
-/// ROWS activations by one panel. Products of signed activations and unsigned weights are summed in pairs of 32 bits by
-/// vpmaddwd, which cannot saturate (2 * 127 * 255 < 2^31); vpmaddubsw could, and is not used.
-#define PANEL(ROWS)                                                                                                \
-    static inline void panel_##ROWS(const octavo_int8_matmul *p, size_t m, size_t panel) {                         \
-        const uint8_t *w = p->w + panel * OCTAVO_PANEL * p->depth;                                                 \
-        __m256i sums[ROWS][4];                                                                                     \
-        for (int r = 0; r < ROWS; r++)                                                                             \
-            for (int c = 0; c < 4; c++) sums[r][c] = _mm256_setzero_si256();                                       \
-        for (size_t k = 0; k < p->depth; k += 4, w += 4 * OCTAVO_PANEL) {                                          \
-            __m256i weights[4];                                                                                    \
-            for (int c = 0; c < 4; c++)                                                                            \
-                weights[c] = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(w + 16 * c)));                 \
-            for (int r = 0; r < ROWS; r++) {                                                                       \
-                __m256i a = broadcast_activations(p->a + (m + r) * p->depth + k);                                  \
-                for (int c = 0; c < 4; c++)                                                                        \
-                    sums[r][c] = _mm256_add_epi32(sums[r][c], _mm256_madd_epi16(a, weights[c]));                   \
-            }                                                                                                      \
-        }                                                                                                          \
-        for (int r = 0; r < ROWS; r++) {                                                                           \
-            store_channels(p, m + r, panel * OCTAVO_PANEL, join_pairs(sums[r][0], sums[r][1]));                    \
-            store_channels(p, m + r, panel * OCTAVO_PANEL + 8, join_pairs(sums[r][2], sums[r][3]));                \
-        }                                                                                                          \
+/// ROWS activations, a constant, by one panel. Products of signed activations and unsigned weights are summed in pairs
+/// of 32 bits by vpmaddwd, which cannot saturate (2 * 127 * 255 < 2^31); vpmaddubsw could, and is not used.
+ALWAYS_INLINE void multiply_panel(const octavo_int8_matmul *p, size_t m, size_t panel, const int ROWS) {
+    const uint8_t *w = p->w + panel * OCTAVO_PANEL * p->depth;
+    size_t width = p->depth / p->groups;
+    lanes totals[2];
+    UNROLLED for (int r = 0; r < ROWS; r++) totals[r] = lanes_zero();
+    for (size_t group = 0; group < p->groups; group++) {
+        __m256i sums[2][4];
+        UNROLLED for (int r = 0; r < ROWS; r++)
+            UNROLLED for (int c = 0; c < 4; c++) sums[r][c] = _mm256_setzero_si256();
+        for (size_t k = group * width; k < (group + 1) * width; k += 4, w += 4 * OCTAVO_PANEL) {
+            __m256i weights[4];
+            UNROLLED for (int c = 0; c < 4; c++)
+                weights[c] = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(w + 16 * c)));
+            UNROLLED for (int r = 0; r < ROWS; r++) {
+                __m256i a = broadcast_activations(p->a + (m + r) * p->depth + k);
+                UNROLLED for (int c = 0; c < 4; c++)
+                    sums[r][c] = _mm256_add_epi32(sums[r][c], _mm256_madd_epi16(a, weights[c]));
+            }
+        }
+        UNROLLED for (int r = 0; r < ROWS; r++) {
+            totals[r].low = add_group(p, m + r, group, join_pairs(sums[r][0], sums[r][1]), totals[r].low);
+            totals[r].high = add_group(p, m + r, group, join_pairs(sums[r][2], sums[r][3]), totals[r].high);
+        }
     }
-
-PANEL(2)
-PANEL(1)
+    UNROLLED for (int r = 0; r < ROWS; r++) {
+        store_channels(p, m + r, panel * OCTAVO_PANEL, totals[r].low);
+        store_channels(p, m + r, panel * OCTAVO_PANEL + 8, totals[r].high);
+    }
+}
 
 static void int8_matmul(const octavo_int8_matmul *p) {
     for (size_t panel = 0; panel < p->panels; panel++) {
         size_t m = 0;
-        for (; m + 2 <= p->rows; m += 2) panel_2(p, m, panel);
-        if (m < p->rows) panel_1(p, m, panel);
+        for (; m + 2 <= p->rows; m += 2) multiply_panel(p, m, panel, 2);
+        if (m < p->rows) multiply_panel(p, m, panel, 1);
     }
 }
 

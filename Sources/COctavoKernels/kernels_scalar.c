@@ -6,14 +6,19 @@
 #include "float_kernels.h"
 
 static void int8_matmul(const octavo_int8_matmul *p) {
+    size_t width = p->depth / p->groups;
     for (size_t m = 0; m < p->rows; m++)
         for (size_t n = 0; n < p->panels * OCTAVO_PANEL; n++) {
             const uint8_t *panel = p->w + n / OCTAVO_PANEL * OCTAVO_PANEL * p->depth + n % OCTAVO_PANEL * 4;
-            int32_t sum = 0;
-            for (size_t k = 0; k < p->depth; k++)
-                sum += p->a[m * p->depth + k] * (panel[k / 4 * 4 * OCTAVO_PANEL + k % 4] - 128);
+            float total = 0;
+            for (size_t group = 0; group < p->groups; group++) {
+                int32_t sum = 0;
+                for (size_t k = group * width; k < (group + 1) * width; k++)
+                    sum += p->a[m * p->depth + k] * (panel[k / 4 * 4 * OCTAVO_PANEL + k % 4] - 128);
+                total = fmaf((float)sum, p->a_scale[m * p->groups + group], total);
+            }
             float *out = p->out + m * p->out_stride + n;
-            float y = ((float)sum * p->a_scale[m]) * p->w_scale[n];
+            float y = total * p->w_scale[n];
             *out = p->accumulates ? *out + y : y;
         }
 }

@@ -1,4 +1,4 @@
-// Sixteen float lanes in two AVX2 registers.
+// Sixteen lanes in two AVX2 registers.
 #pragma once
 
 #include <immintrin.h>
@@ -6,6 +6,11 @@
 #include "octavo_kernels.h"
 
 typedef struct { __m256 low, high; } lanes;
+typedef struct { __m256i low, high; } integers;
+
+/// Queries that attention takes together, and lane groups of their results: half of the 16 registers hold sums.
+#define OCTAVO_QUERY_TILE 4
+#define OCTAVO_MIX_TILE 1
 
 #define BOTH(operation, a, b) ((lanes){operation((a).low, (b).low), operation((a).high, (b).high)})
 
@@ -58,12 +63,20 @@ static inline float lanes_fold_max(lanes a) {
     __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
     return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
 }
-static inline int32_t lanes_store_int8(int8_t *p, lanes a) {
-    __m256i low = _mm256_cvttps_epi32(a.low), high = _mm256_cvttps_epi32(a.high);
-    __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), 0xD8);
+static inline integers integers_zero(void) { return (integers){_mm256_setzero_si256(), _mm256_setzero_si256()}; }
+static inline integers integers_add(integers a, integers b) {
+    return (integers){_mm256_add_epi32(a.low, b.low), _mm256_add_epi32(a.high, b.high)};
+}
+static inline integers lanes_to_integers(lanes a) {
+    return (integers){_mm256_cvttps_epi32(a.low), _mm256_cvttps_epi32(a.high)};
+}
+static inline void integers_store_int8(int8_t *p, integers a) {
+    __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(a.low, a.high), 0xD8);
     __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
     _mm_storeu_si128((__m128i *)p, bytes);
-    __m256i eight = _mm256_add_epi32(low, high);
+}
+static inline int32_t integers_fold_add(integers a) {
+    __m256i eight = _mm256_add_epi32(a.low, a.high);
     __m128i four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
     __m128i two = _mm_add_epi32(four, _mm_unpackhi_epi64(four, four));
     return _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32(two, 1)));

@@ -1,4 +1,4 @@
-// Sixteen float lanes in one AVX-512 register.
+// Sixteen lanes in one AVX-512 register.
 #pragma once
 
 #include <immintrin.h>
@@ -6,6 +6,11 @@
 #include "octavo_kernels.h"
 
 typedef __m512 lanes;
+typedef __m512i integers;
+
+/// Queries that attention takes together, and lane groups of their results: 16 sums, 4 values and a weight.
+#define OCTAVO_QUERY_TILE 8
+#define OCTAVO_MIX_TILE 2
 
 static inline lanes lanes_zero(void) { return _mm512_setzero_ps(); }
 static inline lanes lanes_set(float x) { return _mm512_set1_ps(x); }
@@ -44,11 +49,13 @@ static inline float lanes_fold_max(lanes a) {
     __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
     return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
 }
-static inline int32_t lanes_store_int8(int8_t *p, lanes a) {
-    __m512i integers = _mm512_cvttps_epi32(a);
-    _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8(integers));
-    return _mm512_reduce_add_epi32(integers);
+static inline integers integers_zero(void) { return _mm512_setzero_si512(); }
+static inline integers integers_add(integers a, integers b) { return _mm512_add_epi32(a, b); }
+static inline integers lanes_to_integers(lanes a) { return _mm512_cvttps_epi32(a); }
+static inline void integers_store_int8(int8_t *p, integers a) {
+    _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8(a));
 }
+static inline int32_t integers_fold_add(integers a) { return _mm512_reduce_add_epi32(a); }
 static inline lanes lanes_load_f16(const uint16_t *p) {
     return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p));
 }

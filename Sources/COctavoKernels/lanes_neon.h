@@ -1,4 +1,4 @@
-// Sixteen float lanes in four NEON registers.
+// Sixteen lanes in four NEON registers.
 #pragma once
 
 #include <arm_neon.h>
@@ -6,6 +6,11 @@
 #include "octavo_kernels.h"
 
 typedef struct { float32x4_t part[4]; } lanes;
+typedef struct { int32x4_t part[4]; } integers;
+
+/// Queries that attention takes together, and lane groups of their results: half of the 32 registers hold sums.
+#define OCTAVO_QUERY_TILE 4
+#define OCTAVO_MIX_TILE 1
 
 #define EACH_PART for (int i = 0; i < 4; i++)
 
@@ -47,13 +52,23 @@ static inline float lanes_fold_add(lanes a) {
 static inline float lanes_fold_max(lanes a) {
     return vmaxvq_f32(vmaxq_f32(vmaxq_f32(a.part[0], a.part[2]), vmaxq_f32(a.part[1], a.part[3])));
 }
-static inline int32_t lanes_store_int8(int8_t *p, lanes a) {
-    int32x4_t integers[4], sum = vdupq_n_s32(0);
-    EACH_PART { integers[i] = vcvtq_s32_f32(a.part[i]); sum = vaddq_s32(sum, integers[i]); }
-    int16x8_t low = vcombine_s16(vmovn_s32(integers[0]), vmovn_s32(integers[1]));
-    int16x8_t high = vcombine_s16(vmovn_s32(integers[2]), vmovn_s32(integers[3]));
+static inline integers integers_zero(void) { integers r; EACH_PART r.part[i] = vdupq_n_s32(0); return r; }
+static inline integers integers_add(integers a, integers b) {
+    EACH_PART a.part[i] = vaddq_s32(a.part[i], b.part[i]);
+    return a;
+}
+static inline integers lanes_to_integers(lanes a) {
+    integers r;
+    EACH_PART r.part[i] = vcvtq_s32_f32(a.part[i]);
+    return r;
+}
+static inline void integers_store_int8(int8_t *p, integers a) {
+    int16x8_t low = vcombine_s16(vmovn_s32(a.part[0]), vmovn_s32(a.part[1]));
+    int16x8_t high = vcombine_s16(vmovn_s32(a.part[2]), vmovn_s32(a.part[3]));
     vst1q_s8(p, vcombine_s8(vmovn_s16(low), vmovn_s16(high)));
-    return vaddvq_s32(sum);
+}
+static inline int32_t integers_fold_add(integers a) {
+    return vaddvq_s32(vaddq_s32(vaddq_s32(a.part[0], a.part[1]), vaddq_s32(a.part[2], a.part[3])));
 }
 static inline lanes lanes_load_f16(const uint16_t *p) {
     lanes r;

@@ -1,4 +1,4 @@
-// Sixteen float lanes in plain C: the meaning of every operation that the other lane headers must reproduce.
+// Sixteen lanes in plain C: the meaning of every operation that the other lane headers must reproduce.
 #pragma once
 
 #include <math.h>
@@ -7,6 +7,11 @@
 #include "octavo_kernels.h"
 
 typedef struct { float lane[16]; } lanes;
+typedef struct { int32_t lane[16]; } integers;
+
+/// Queries that attention takes together, and lane groups of their results; any give the same bits.
+#define OCTAVO_QUERY_TILE 4
+#define OCTAVO_MIX_TILE 1
 
 #define EACH_LANE for (int i = 0; i < 16; i++)
 
@@ -59,10 +64,19 @@ static inline float lanes_fold_max(lanes a) {
         for (int i = 0; i < width; i++) a.lane[i] = a.lane[i] > a.lane[i + width] ? a.lane[i] : a.lane[i + width];
     return a.lane[0];
 }
-/// Stores integral lanes in -128...127 as bytes and returns their sum.
-static inline int32_t lanes_store_int8(int8_t *p, lanes a) {
+static inline integers integers_zero(void) { integers r; EACH_LANE r.lane[i] = 0; return r; }
+static inline integers integers_add(integers a, integers b) { EACH_LANE a.lane[i] += b.lane[i]; return a; }
+/// Lanes that are integral, as integers.
+static inline integers lanes_to_integers(lanes a) {
+    integers r;
+    EACH_LANE r.lane[i] = (int32_t)a.lane[i];
+    return r;
+}
+/// Stores integers in -128...127 as bytes.
+static inline void integers_store_int8(int8_t *p, integers a) { EACH_LANE p[i] = (int8_t)a.lane[i]; }
+static inline int32_t integers_fold_add(integers a) {
     int32_t sum = 0;
-    EACH_LANE { p[i] = (int8_t)a.lane[i]; sum += p[i]; }
+    EACH_LANE sum += a.lane[i];
     return sum;
 }
 

@@ -1,5 +1,5 @@
-// Rotary position embedding. Scalar for every instruction set: the angles are computed once per token and step, and
-// the rotation is a small share of the work.
+// The angles of rotary position embedding. Scalar for every instruction set: they are computed once per token and
+// step, for all layers and heads.
 #pragma STDC FP_CONTRACT OFF
 
 #include <math.h>
@@ -45,14 +45,4 @@ void octavo_rotation(int32_t position, const float *inverse_frequencies, size_t 
         default: cosines[i] = (float)sine, sines[i] = (float)-cosine; break;
         }
     }
-}
-
-void octavo_rotate(
-    const float *x, const float *cosines, const float *sines, size_t half, float scale, size_t padded, float *y) {
-    for (size_t i = 0; i < half; i++) {
-        float a = x[i], b = x[i + half];
-        y[i] = (a * cosines[i] - b * sines[i]) * scale;
-        y[i + half] = (b * cosines[i] + a * sines[i]) * scale;
-    }
-    for (size_t i = 2 * half; i < padded; i++) y[i] = 0;
 }

@@ -31,6 +31,18 @@ public final class ComputeThreads: Sendable {
         withoutActuallyEscaping(body) { team.execute($0) }
     }
 
+    /// Runs `body` for every item below `items`; a thread that is free takes the next.
+    package func run(items: Int, _ body: @Sendable (_ thread: Int, _ item: Int) -> Void) {
+        let next = Atomic(0)
+        run { thread in
+            while true {
+                let item = next.add(1, ordering: .relaxed).oldValue
+                guard item < items else { return }
+                body(thread, item)
+            }
+        }
+    }
+
     /// The part of `0..<total` that thread `index` takes, in whole multiples of `unit`.
     package func share(_ total: Int, index: Int, unit: Int = 1) -> Range<Int> {
         let units = (total + unit - 1) / unit

@@ -12,8 +12,9 @@ public enum KVCachePrecision: String, Sendable, CaseIterable {
 
 /// Keys and values of every sequence, in blocks of positions.
 ///
-/// A block holds `blockLength` positions of one sequence for all layers: `[layer][keys, values][head][position]
-/// [headSize]`. Sequences reserve their blocks at the start, so that a batch admitted can always be finished.
+/// A block holds `blockLength` positions of one sequence for all layers: `[layer][keys, values][head]`, and for each
+/// head keys as `[headSize][position]`, so that one query meets several positions in one vector, values as
+/// `[position][headSize]`. Sequences reserve their blocks at the start, so that a batch admitted can always be finished.
 package final class KVCache {
     /// The blocks of one sequence as attention reads them, for one layer and head.
     package struct View {
@@ -65,6 +66,7 @@ package final class KVCache {
 
     /// A cache of as many blocks as fit `byteCount` bytes, at least one.
     package init(shape: Shape, byteCount: Int) {
+        precondition(shape.blockLength % Kernels.lanes == 0, "a block's positions are whole vectors")
         self.shape = shape
         blockCount = min(max(1, byteCount / shape.blockBytes), Int(Int32.max))
         storage = AlignedBuffer(count: blockCount * shape.blockBytes)
@@ -120,19 +122,26 @@ package final class KVCache {
         layer: Int, head: Int, kernels: Kernels
     ) {
         let block = Int(blocks.base[position / shape.blockLength])
-        let offset =
-            block * shape.blockBytes + (layer * 2 * shape.headCount + head) * shape.headBytes
-            + position % shape.blockLength * shape.headSize * shape.precision.byteCount
-        let keys = UnsafeMutableRawPointer(storage.base + offset)
-        put(key, at: keys, kernels: kernels)
-        put(value, at: keys + shape.headCount * shape.headBytes, kernels: kernels)
+        let slot = position % shape.blockLength
+        let keys = UnsafeMutableRawPointer(
+            storage.base + block * shape.blockBytes + (layer * 2 * shape.headCount + head) * shape.headBytes)
+        let values = keys + shape.headCount * shape.headBytes + slot * shape.headSize * shape.precision.byteCount
+        switch shape.precision {
+        case .f32:
+            spread(key, over: keys.assumingMemoryBound(to: Float.self) + slot)
+            values.copyMemory(from: value, byteCount: shape.headSize * 4)
+        case .f16:
+            withUnsafeTemporaryAllocation(of: UInt16.self, capacity: shape.headSize) { halves in
+                guard let halves = halves.baseAddress else { return }
+                kernels.convert(key, count: shape.headSize, toF16: halves)
+                spread(halves, over: keys.assumingMemoryBound(to: UInt16.self) + slot)
+            }
+            kernels.convert(value, count: shape.headSize, toF16: values.assumingMemoryBound(to: UInt16.self))
+        }
     }
 
-    private func put(_ vector: UnsafePointer<Float>, at target: UnsafeMutableRawPointer, kernels: Kernels) {
-        switch shape.precision {
-        case .f32: target.copyMemory(from: vector, byteCount: shape.headSize * 4)
-        case .f16:
-            kernels.convert(vector, count: shape.headSize, toF16: target.assumingMemoryBound(to: UInt16.self))
-        }
+    /// Writes one position's column of a block's keys.
+    private func spread<Element>(_ key: UnsafePointer<Element>, over column: UnsafeMutablePointer<Element>) {
+        for index in 0..<shape.headSize { column[index * shape.blockLength] = key[index] }
     }
 }

@@ -45,39 +45,41 @@ extension Kernels {
 // MARK: - Matrix multiplication
 
 extension Kernels {
-    /// Rows of INT8 activations, `[rows, depth]`, with a scale and a sum per row.
+    /// Rows of INT8 activations, `[rows, depth]`, with a scale and a sum for each group of features, `[rows, groups]`.
     package struct Activations {
         package var values: UnsafeMutablePointer<Int8>
         package var scales: UnsafeMutablePointer<Float>
         package var sums: UnsafeMutablePointer<Int32>
         package var depth: Int
+        package var groups: Int
 
         package init(
             values: UnsafeMutablePointer<Int8>, scales: UnsafeMutablePointer<Float>,
-            sums: UnsafeMutablePointer<Int32>, depth: Int
+            sums: UnsafeMutablePointer<Int32>, depth: Int, groups: Int = 1
         ) {
             self.values = values
             self.scales = scales
             self.sums = sums
             self.depth = depth
+            self.groups = groups
         }
     }
 
-    /// Multiplies `rows` activations of a group by some panels of a matrix; see `octavo_int8_matmul`.
+    /// Multiplies `rows` activations by some panels of a matrix; see `octavo_int8_matmul`.
     package func multiply(
-        _ activations: Activations, rows: Int, by matrix: QuantizedMatrix, group: Int = 0, panels: Range<Int>,
+        _ activations: Activations, rows: Int, by matrix: QuantizedMatrix, panels: Range<Int>,
         into output: UnsafeMutablePointer<Float>, stride: Int, accumulates: Bool
     ) {
         precondition(activations.depth == matrix.depth, "activations and weights differ in depth")
+        precondition(activations.groups == matrix.groupCount, "activations and weights differ in groups")
         precondition(panels.lowerBound >= 0 && panels.upperBound <= matrix.panelCount && rows >= 0)
         precondition(stride >= matrix.panelCount * Self.panel)
-        precondition(group >= 0 && group < matrix.groupCount)
         let column = panels.lowerBound * Self.panel
-        let firstWeight = (group * matrix.panelCount * Self.panel + column) * matrix.depth
         var arguments = octavo_int8_matmul(
             a: activations.values, a_scale: activations.scales, a_sum: activations.sums, rows: rows,
-            depth: matrix.depth, w: matrix.panels.base + firstWeight, w_scale: matrix.scales.base + column,
-            panels: panels.count, out: output + column, out_stride: stride, accumulates: accumulates ? 1 : 0)
+            depth: matrix.depth, groups: matrix.groupCount, w: matrix.panels.base + column * matrix.depth,
+            w_scale: matrix.scales.base + column, panels: panels.count, out: output + column, out_stride: stride,
+            accumulates: accumulates ? 1 : 0)
         table.pointee.int8_matmul(&arguments)
     }
 
@@ -108,9 +110,12 @@ extension Kernels {
 
     /// Quantizes one vector of `count` floats into row `row` of the activations.
     package func quantize(_ x: UnsafePointer<Float>, count: Int, into activations: Activations, row: Int) {
-        precondition(Self.paddedDepth(count) == activations.depth)
+        let (depth, groups) = (activations.depth, activations.groups)
+        precondition(Self.paddedDepth(count) == depth)
+        precondition(groups == 1 || count % (groups * Self.paddedDepth(1)) == 0, "groups of features need no padding")
         table.pointee.quantize(
-            x, count, activations.values + row * activations.depth, activations.scales + row, activations.sums + row)
+            x, count, groups, activations.values + row * depth, activations.scales + row * groups,
+            activations.sums + row * groups)
     }
 
     /// y = silu(gate) * up over a padded length.
@@ -153,27 +158,33 @@ extension FloatMatrix.Precision {
 // MARK: - Attention and rotation
 
 extension Kernels {
-    /// What attention reads and writes at one position for the query heads of one key-value head.
+    /// What attention reads and writes at consecutive positions for the query heads of one key-value head.
     package struct Attention {
-        /// `[heads, headSize]`, rotated and scaled.
+        /// `[positions, heads, headSize]`, rotated and scaled, positions `queryStride` apart.
         package var queries: UnsafePointer<Float>
+        package var queryStride: Int
+        package var positions: Int
         package var heads: Int
         /// The head dimension with its padding.
         package var headSize: Int
         package var headDimension: Int
         package var cache: KVCache.View
-        /// Positions attended to.
+        /// Positions that the first query attends to; each further position attends to one more.
         package var length: Int
-        /// `[heads, padded length]` of scratch.
+        /// Scratch of at least `scoreCount` floats.
         package var scores: UnsafeMutablePointer<Float>
-        /// `[heads, headDimension]`.
+        /// `[positions, heads, headDimension]`, positions `outputStride` apart.
         package var output: UnsafeMutablePointer<Float>
+        package var outputStride: Int
 
         package init(
-            queries: UnsafePointer<Float>, heads: Int, headSize: Int, headDimension: Int, cache: KVCache.View,
-            length: Int, scores: UnsafeMutablePointer<Float>, output: UnsafeMutablePointer<Float>
+            queries: UnsafePointer<Float>, queryStride: Int, positions: Int, heads: Int, headSize: Int,
+            headDimension: Int, cache: KVCache.View, length: Int, scores: UnsafeMutablePointer<Float>,
+            output: UnsafeMutablePointer<Float>, outputStride: Int
         ) {
             self.queries = queries
+            self.queryStride = queryStride
+            self.positions = positions
             self.heads = heads
             self.headSize = headSize
             self.headDimension = headDimension
@@ -181,18 +192,28 @@ extension Kernels {
             self.length = length
             self.scores = scores
             self.output = output
+            self.outputStride = outputStride
         }
     }
 
-    /// Attention at one position; see `octavo_attention`.
+    /// Floats of scratch that attention of `heads` heads at `positions` positions wants, the last of which attends to
+    /// `length` positions.
+    package static func scoreCount(positions: Int, heads: Int, length: Int) -> Int {
+        positions * heads * padded(length)
+    }
+
+    /// Attention at some positions; see `octavo_attention`.
     package func attend(_ attention: Attention) {
-        precondition(
-            attention.length > 0 && attention.length <= attention.cache.blockCount * attention.cache.blockLength)
+        let cache = attention.cache
+        let longest = attention.length + attention.positions - 1
+        precondition(attention.length > 0 && attention.positions > 0)
+        precondition(longest <= cache.blockCount * cache.blockLength && cache.blockLength % Self.lanes == 0)
         var arguments = octavo_attention(
-            q: attention.queries, heads: attention.heads, head_size: attention.headSize, keys: attention.cache.keys,
-            values: attention.cache.values, blocks: attention.cache.blocks, block_stride: attention.cache.blockStride,
-            block_length: attention.cache.blockLength, length: attention.length, scores: attention.scores,
-            out: attention.output, out_stride: attention.headDimension, head_dimension: attention.headDimension)
+            q: attention.queries, q_stride: attention.queryStride, positions: attention.positions,
+            heads: attention.heads, head_size: attention.headSize, keys: cache.keys, values: cache.values,
+            blocks: cache.blocks, block_stride: cache.blockStride, block_length: cache.blockLength,
+            length: attention.length, scores: attention.scores, score_stride: Self.padded(longest),
+            out: attention.output, out_stride: attention.outputStride, head_dimension: attention.headDimension)
         switch attention.cache.precision {
         case .f32: table.pointee.attention_f32(&arguments)
         case .f16: table.pointee.attention_f16(&arguments)
@@ -208,12 +229,12 @@ extension Kernels {
     }
 
     /// Rotates one head and scales it; the padding of `y` becomes zero.
-    package static func rotate(
+    package func rotate(
         _ x: UnsafePointer<Float>, cosines: UnsafePointer<Float>, sines: UnsafePointer<Float>, half: Int, scale: Float,
         paddedCount: Int, into y: UnsafeMutablePointer<Float>
     ) {
         precondition(paddedCount >= 2 * half)
-        octavo_rotate(x, cosines, sines, half, scale, paddedCount, y)
+        table.pointee.rotate(x, cosines, sines, half, scale, paddedCount, y)
     }
 
     /// Packs row `channel` of an INT8 matrix.

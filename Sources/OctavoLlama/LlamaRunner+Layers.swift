@@ -33,7 +33,7 @@ extension LlamaRunner {
     }
 
     /// x = x + attention(norm(x)).
-    func attend(_ layer: Int, _ tokens: [StepToken]) {
+    func attend(_ layer: Int, _ tokens: [StepToken], _ stretches: [Stretch]) {
         let weights = model.layers[layer]
         let normalized = normalizedRows(tokens.count)
         normalize(normalized, weight: weights.attentionNorm, for: weights.queryKeyValue)
@@ -41,7 +41,7 @@ extension LlamaRunner {
         multiply(
             normalized, by: weights.queryKeyValue, into: memory.queryKeyValue.base, stride: memory.queryKeyValueStride)
         rotateAndStore(layer, tokens)
-        attendHeads(layer, tokens)
+        attendHeads(layer, stretches)
         let mixed = FloatRows(
             base: memory.attention.base, count: tokens.count,
             width: model.configuration.headCount * model.configuration.headDimension, stride: memory.attentionStride)
@@ -112,12 +112,7 @@ extension LlamaRunner {
             for row in threads.share(rows.count, index: index) {
                 compute(row, rows[row])
                 guard case .int8(let matrix) = layer else { continue }
-                let width = rows.width / matrix.groupCount
-                for group in 0..<matrix.groupCount {
-                    kernels.quantize(
-                        rows[row] + group * width, count: width, into: memory.activations(group: group, width: width),
-                        row: row)
-                }
+                kernels.quantize(rows[row], count: rows.width, into: memory.activations(for: matrix), row: row)
             }
         }
     }
@@ -131,12 +126,10 @@ extension LlamaRunner {
         threads.run { [self] index in
             switch layer {
             case .int8(let matrix):
-                for group in 0..<matrix.groupCount {
-                    kernels.multiply(
-                        memory.activations(group: group, width: rows.width / matrix.groupCount), rows: rows.count,
-                        by: matrix, group: group, panels: threads.share(matrix.panelCount, index: index),
-                        into: output.base, stride: stride, accumulates: accumulates || group > 0)
-                }
+                kernels.multiply(
+                    memory.activations(for: matrix), rows: rows.count, by: matrix,
+                    panels: threads.share(matrix.panelCount, index: index), into: output.base, stride: stride,
+                    accumulates: accumulates)
             case .float(let matrix):
                 precondition(rows.stride == matrix.depth && !accumulates)
                 kernels.multiply(
@@ -182,14 +175,14 @@ extension LlamaRunner {
                     let cosines = memory.cosines.base + row * half
                     let sines = memory.sines.base + row * half
                     for head in 0..<sizes.headCount {
-                        Kernels.rotate(
+                        kernels.rotate(
                             projected + head * sizes.headDimension, cosines: cosines, sines: sines, half: half,
                             scale: scale, paddedCount: memory.headSize,
                             into: memory.queries.base + (row * sizes.headCount + head) * memory.headSize)
                     }
                     for head in 0..<sizes.keyValueHeadCount {
                         let column = head * sizes.headDimension
-                        Kernels.rotate(
+                        kernels.rotate(
                             projected + memory.keyColumn + column, cosines: cosines, sines: sines, half: half,
                             scale: 1, paddedCount: memory.headSize, into: key)
                         value.update(from: projected + memory.valueColumn + column, count: sizes.headDimension)
@@ -202,24 +195,25 @@ extension LlamaRunner {
         }
     }
 
-    /// Attention of every token and key-value head; the threads take them in turn, since later positions cost more.
-    private func attendHeads(_ layer: Int, _ tokens: [StepToken]) {
+    /// Attention of every stretch of positions and key-value head; a thread that is free takes the next, since they
+    /// differ in cost.
+    private func attendHeads(_ layer: Int, _ stretches: [Stretch]) {
         let sizes = model.configuration
         let group = sizes.headCount / sizes.keyValueHeadCount
-        let count = tokens.count * sizes.keyValueHeadCount
-        threads.run { [self] index in
-            for item in stride(from: index, to: count, by: threads.count) {
-                let (row, head) = item.quotientAndRemainder(dividingBy: sizes.keyValueHeadCount)
-                let firstQuery = row * sizes.headCount + head * group
-                kernels.attend(
-                    Kernels.Attention(
-                        queries: memory.queries.base + firstQuery * memory.headSize, heads: group,
-                        headSize: memory.headSize, headDimension: sizes.headDimension,
-                        cache: cache.view(tokens[row].blocks, layer: layer, head: head),
-                        length: tokens[row].position + 1, scores: memory.scores.base + index * memory.scoreStride,
-                        output: memory.attention.base + row * memory.attentionStride
-                            + head * group * sizes.headDimension))
-            }
+        threads.run(items: stretches.count * sizes.keyValueHeadCount) { [self] thread, item in
+            let (head, index) = item.quotientAndRemainder(dividingBy: stretches.count)
+            let stretch = stretches[index]
+            let firstQuery = stretch.row * sizes.headCount + head * group
+            kernels.attend(
+                Kernels.Attention(
+                    queries: memory.queries.base + firstQuery * memory.headSize,
+                    queryStride: sizes.headCount * memory.headSize, positions: stretch.count, heads: group,
+                    headSize: memory.headSize, headDimension: sizes.headDimension,
+                    cache: cache.view(stretch.blocks, layer: layer, head: head), length: stretch.position + 1,
+                    scores: memory.scores.base + thread * memory.scoreCapacity,
+                    output: memory.attention.base + stretch.row * memory.attentionStride
+                        + head * group * sizes.headDimension,
+                    outputStride: memory.attentionStride))
         }
     }
 }

@@ -93,8 +93,9 @@ public final class LlamaRunner: ModelRunner, @unchecked Sendable {
         precondition(tokens.count <= maximumStepTokens, "a step of \(tokens.count) tokens is too long")
         embed(tokens)
         computeAngles(tokens)
+        let stretches = stretches(of: tokens)
         for layer in model.layers.indices {
-            attend(layer, tokens)
+            attend(layer, tokens, stretches)
             feedForward(layer, tokens)
         }
         let count = computeLogits(tokens.indices.filter { tokens[$0].wantsLogits })
@@ -120,6 +121,25 @@ public final class LlamaRunner: ModelRunner, @unchecked Sendable {
         }
         return tokens
     }
+
+    /// Divides the tokens into stretches whose keys and values attention reads once: as many consecutive positions as
+    /// the scratch for scores has room for, and few enough that the threads share them evenly.
+    func stretches(of tokens: [StepToken]) -> [Stretch] {
+        let group = model.configuration.headCount / model.configuration.keyValueHeadCount
+        var stretches: [Stretch] = []
+        for (row, token) in tokens.enumerated() {
+            if let last = stretches.last, last.blocks === token.blocks, last.position + last.count == token.position,
+                last.count < Stretch.maximumCount,
+                Kernels.scoreCount(positions: last.count + 1, heads: group, length: token.position + 1)
+                    <= memory.scoreCapacity
+            {
+                stretches[stretches.count - 1].count += 1
+            } else {
+                stretches.append(Stretch(row: row, position: token.position, count: 1, blocks: token.blocks))
+            }
+        }
+        return stretches
+    }
 }
 
 extension KVCache.Shape {
@@ -140,6 +160,18 @@ struct StepToken: Sendable {
     /// Its sequence's blocks.
     var blocks: AlignedBuffer<Int32>
     var wantsLogits: Bool
+}
+
+/// Consecutive positions of one sequence in a step.
+struct Stretch: Sendable {
+    /// The first position's row.
+    var row: Int
+    /// The first position.
+    var position: Int
+    var count: Int
+    var blocks: AlignedBuffer<Int32>
+
+    static let maximumCount = 16
 }
 
 extension LlamaRunner {

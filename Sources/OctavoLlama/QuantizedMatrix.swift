@@ -7,11 +7,11 @@ package import OctavoWeights
 package final class QuantizedMatrix: Sendable {
     /// Groups of input features whose activations have scales of their own.
     package let groupCount: Int
-    /// Input features of a group with their padding, in bytes.
+    /// Input features with their padding, in bytes.
     package let depth: Int
     /// Panels of 16 output channels.
     package let panelCount: Int
-    /// `[groupCount][panelCount][depth / 4][16][4]`.
+    /// `[panelCount][depth / 4][16][4]`.
     package let panels: AlignedBuffer<UInt8>
     /// `[panelCount * 16]`, zero in the padding.
     package let scales: AlignedBuffer<Float>
@@ -21,15 +21,15 @@ package final class QuantizedMatrix: Sendable {
         self.groupCount = groupCount
         self.depth = depth
         self.panelCount = panelCount
-        panels = AlignedBuffer(count: groupCount * panelCount * Kernels.panel * depth)
+        panels = AlignedBuffer(count: panelCount * Kernels.panel * depth)
         scales = AlignedBuffer(count: panelCount * Kernels.panel)
     }
 
     /// Packs matrices of equal column counts, one above the other, on all threads: INT8 of the file's own as it is, all
     /// else quantized.
     ///
-    /// - Parameter groups: how many groups of equal width the input features are divided into; more than one only if the
-    ///   width needs no padding.
+    /// - Parameter groups: how many groups of equal width the input features are divided into; more than one only if a
+    ///   group's width needs no padding.
     package convenience init(stacking matrices: [any WeightRows], groups: Int = 1, threads: ComputeThreads) {
         let columns = matrices[0].columns
         var firstChannels: [Int] = []
@@ -41,8 +41,7 @@ package final class QuantizedMatrix: Sendable {
         }
         precondition(
             groups == 1 || columns % (groups * Kernels.paddedDepth(1)) == 0, "groups of features need no padding")
-        self.init(
-            depth: Kernels.paddedDepth(columns / groups), panelCount: channels / Kernels.panel, groupCount: groups)
+        self.init(depth: Kernels.paddedDepth(columns), panelCount: channels / Kernels.panel, groupCount: groups)
         for (matrix, firstChannel) in zip(matrices, firstChannels) {
             pack(matrix, from: firstChannel, threads: threads)
         }
@@ -54,7 +53,6 @@ package final class QuantizedMatrix: Sendable {
     /// Weights of zero stand as 128; channels of the padding are packed so, too.
     private func pack(_ matrix: any WeightRows, from firstChannel: Int, threads: ComputeThreads) {
         let (depth, panels, scales) = (depth, panels, scales)
-        let (groupCount, panelCount) = (groupCount, panelCount)
         threads.run { index in
             let row = AlignedBuffer<Float>(count: matrix.columns)
             let quantized = AlignedBuffer<Int8>(count: matrix.columns)
@@ -71,12 +69,9 @@ package final class QuantizedMatrix: Sendable {
                             UnsafeBufferPointer(values), into: integers)
                     }
                 }
-                let width = channel < matrix.rows ? matrix.columns / groupCount : 0
-                for group in 0..<groupCount {
-                    Kernels.pack(
-                        quantized.base + group * width, count: width, depth: depth, channel: firstChannel + channel,
-                        into: panels.base + group * panelCount * Kernels.panel * depth)
-                }
+                Kernels.pack(
+                    quantized.base, count: channel < matrix.rows ? matrix.columns : 0, depth: depth,
+                    channel: firstChannel + channel, into: panels.base)
             }
         }
     }

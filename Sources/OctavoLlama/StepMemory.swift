@@ -18,16 +18,15 @@ final class StepMemory: Sendable {
     /// float model, whose product wants its rows side by side.
     let gated: AlignedBuffer<Float>
     let gatedStride: Int
-    /// Quantized rows, `[groups][tokens][depth of a group of the layer that reads them]`.
+    /// Quantized rows, `[tokens][depth of the layer that reads them]`.
     let quantized: AlignedBuffer<Int8>
-    /// Of each group of features and token, `[groups][tokens]`.
+    /// Of each token and group of features, `[tokens][groups]`.
     let scales: AlignedBuffer<Float>
     let sums: AlignedBuffer<Int32>
-    private let tokens: Int
     /// The angles of each token, `[tokens][headDimension / 2]`.
     let cosines: AlignedBuffer<Float>
     let sines: AlignedBuffer<Float>
-    /// Attention scores of a thread, `[threads][group][padded context]`.
+    /// Attention scores of a thread, `[threads][scoreCapacity]`.
     let scores: AlignedBuffer<Float>
     /// Normalized rows whose logits are wanted, `[logits][hidden]`.
     let outputs: AlignedBuffer<Float>
@@ -41,7 +40,7 @@ final class StepMemory: Sendable {
     let headSize: Int
     let attentionStride: Int
     let intermediate: Int
-    let scoreStride: Int
+    let scoreCapacity: Int
 
     /// - Parameter scoreLength: the longest sequence.
     init(
@@ -56,7 +55,10 @@ final class StepMemory: Sendable {
         headSize = Kernels.padded(sizes.headDimension)
         attentionStride = Kernels.padded(attentionSize)
         intermediate = Kernels.padded(sizes.intermediateSize)
-        scoreStride = sizes.headCount / sizes.keyValueHeadCount * Kernels.padded(scoreLength)
+        scoreCapacity = max(
+            Self.usualScoreCapacity,
+            Kernels.scoreCount(
+                positions: 1, heads: sizes.headCount / sizes.keyValueHeadCount, length: scoreLength))
         residual = AlignedBuffer(count: tokens * hidden)
         normalized = AlignedBuffer(count: tokens * hidden)
         queryKeyValue = AlignedBuffer(count: tokens * queryKeyValueStride)
@@ -70,10 +72,9 @@ final class StepMemory: Sendable {
         let groups = depth / Kernels.paddedDepth(1)
         scales = AlignedBuffer(count: tokens * groups)
         sums = AlignedBuffer(count: tokens * groups)
-        self.tokens = tokens
         cosines = AlignedBuffer(count: tokens * sizes.headDimension / 2)
         sines = AlignedBuffer(count: tokens * sizes.headDimension / 2)
-        scores = AlignedBuffer(count: threads * scoreStride)
+        scores = AlignedBuffer(count: threads * scoreCapacity)
         outputs = AlignedBuffer(count: logitsCount * hidden)
         logits = AlignedBuffer(count: logitsCount * sizes.vocabularySize)
     }
@@ -88,11 +89,13 @@ final class StepMemory: Sendable {
         return floats.reduce(quantized.byteCount + sums.byteCount + ownGated) { $0 + $1.byteCount }
     }
 
-    /// The quantized rows of a group as a layer of `width` input features in each group reads them.
-    func activations(group: Int, width: Int) -> Kernels.Activations {
-        let depth = Kernels.paddedDepth(width)
-        return Kernels.Activations(
-            values: quantized.base + group * tokens * depth, scales: scales.base + group * tokens,
-            sums: sums.base + group * tokens, depth: depth)
+    /// Scores that stay in a core's second-level cache beside the keys and values: 256 KiB.
+    private static let usualScoreCapacity = 1 << 16
+
+    /// The quantized rows as a layer reads them.
+    func activations(for matrix: QuantizedMatrix) -> Kernels.Activations {
+        Kernels.Activations(
+            values: quantized.base, scales: scales.base, sums: sums.base, depth: matrix.depth,
+            groups: matrix.groupCount)
     }
 }

@@ -42,12 +42,17 @@ static void compare_vectors(const octavo_kernels *s, const octavo_kernels *t) {
         s->silu_multiply(x, y, padded, expected), t->silu_multiply(x, y, padded, found);
         expect_equal(t->name, "silu_multiply", expected, found, padded * 4);
         int8_t a[256] = {0}, b[256] = {0};
-        float scales[2];
-        int32_t sums[2];
-        s->quantize(x, count, a, &scales[0], &sums[0]), t->quantize(x, count, b, &scales[1], &sums[1]);
-        expect_equal(t->name, "quantize", a, b, pad(count, OCTAVO_DEPTH));
-        expect_equal(t->name, "the scale", &scales[0], &scales[1], 4);
-        expect_equal(t->name, "the sum", &sums[0], &sums[1], 4);
+        float scales[2][3];
+        int32_t sums[2][3];
+        size_t groups = count % 3 + 1, whole = groups == 1 ? count : groups * OCTAVO_DEPTH;
+        fill(z, whole, pad(whole, OCTAVO_LANES));
+        s->quantize(z, whole, groups, a, scales[0], sums[0]), t->quantize(z, whole, groups, b, scales[1], sums[1]);
+        expect_equal(t->name, "quantize", a, b, pad(whole, OCTAVO_DEPTH));
+        expect_equal(t->name, "the scales", scales[0], scales[1], groups * 4);
+        expect_equal(t->name, "the sums", sums[0], sums[1], groups * 4);
+        size_t half = count / 4 + 1, head_size = pad(2 * half, OCTAVO_LANES);
+        s->rotate(x, y, y + 64, half, 0.3f, head_size, expected), t->rotate(x, y, y + 64, half, 0.3f, head_size, found);
+        expect_equal(t->name, "rotate", expected, found, head_size * 4);
         s->to_f16(x, padded, expected_halves), t->to_f16(x, padded, found_halves);
         expect_equal(t->name, "to_f16", expected_halves, found_halves, padded * 2);
     }
@@ -63,16 +68,17 @@ static void compare_vectors(const octavo_kernels *s, const octavo_kernels *t) {
 static void compare_matrices(const octavo_kernels *s, const octavo_kernels *t) {
     static int8_t a[17 * 192], row[192];
     static uint8_t w[7 * 16 * 192];
-    static float a_scale[17], w_scale[7 * 16];
-    static int32_t a_sum[17];
+    static float a_scale[17 * 3], w_scale[7 * 16];
+    static int32_t a_sum[17 * 3];
     for (size_t rows = 1; rows <= 17; rows++)
         for (size_t panels = 1; panels <= 7; panels += 2)
             for (size_t depth = 64; depth <= 192; depth += 64) {
-                for (size_t m = 0; m < rows; m++) {
-                    a_sum[m] = 0, a_scale[m] = random_float();
-                    for (size_t k = 0; k < depth; k++) {
-                        a[m * depth + k] = (int8_t)(next_random() % 255 - 127);
-                        a_sum[m] += a[m * depth + k];
+                size_t groups = rows % 2 ? depth / 64 : 1, width = depth / groups;
+                for (size_t part = 0; part < rows * groups; part++) {
+                    a_sum[part] = 0, a_scale[part] = random_float();
+                    for (size_t k = part * width; k < (part + 1) * width; k++) {
+                        a[k] = (int8_t)(next_random() % 255 - 127);
+                        a_sum[part] += a[k];
                     }
                 }
                 for (size_t n = 0; n < panels * 16; n++) {
@@ -81,8 +87,8 @@ static void compare_matrices(const octavo_kernels *s, const octavo_kernels *t) {
                     w_scale[n] = random_float();
                 }
                 fill(x, MOST, rows * panels * 16);
-                octavo_int8_matmul p = {a, a_scale, a_sum, rows, depth, w, w_scale, panels, expected, panels * 16,
-                                        (int)(rows & 1)};
+                octavo_int8_matmul p = {a, a_scale, a_sum, rows, depth, groups, w, w_scale, panels, expected,
+                                        panels * 16, (int)(panels / 2 & 1)};
                 memcpy(expected, x, sizeof x), memcpy(found, x, sizeof x);
                 s->int8_matmul(&p);
                 p.out = found, t->int8_matmul(&p);
@@ -102,22 +108,27 @@ static void compare_matrices(const octavo_kernels *s, const octavo_kernels *t) {
 }
 
 static void compare_attention(const octavo_kernels *s, const octavo_kernels *t) {
-    static float scores[4 * 80];
-    int32_t blocks[9] = {3, 0, 7, 1, 8, 2, 6, 4, 5};
+    enum { LENGTH = 16, BLOCKS = 6 };
+    static float scores[4 * 7 * LENGTH * BLOCKS];
+    int32_t blocks[BLOCKS] = {3, 0, 5, 1, 4, 2};
     for (size_t length = 1; length <= 70; length += 3)
-        for (size_t head_size = 16; head_size <= 48; head_size += 16) {
-            size_t dimension = head_size - 8, heads = 1 + length % 4;
-            fill(x, MOST, 4 * head_size), fill(y, MOST, 72 * head_size), fill(z, MOST, 72 * head_size);
-            octavo_attention p = {x, heads, head_size, y, z, blocks, 8 * head_size * 4, 8, length, scores, expected,
-                                  dimension, dimension};
+        for (size_t head_size = 16; head_size <= 80; head_size += 16) {
+            size_t dimension = head_size - 8, heads = 1 + length % 4, positions = 1 + length % 7;
+            size_t queries = positions * heads, room = LENGTH * BLOCKS * head_size;
+            fill(x, MOST, queries * head_size), fill(y, room, room), fill(z, room, room);
+            octavo_attention p = {
+                .q = x, .q_stride = heads * head_size, .positions = positions, .heads = heads, .head_size = head_size,
+                .keys = y, .values = z, .blocks = blocks, .block_stride = LENGTH * head_size * 4,
+                .block_length = LENGTH, .length = length, .scores = scores, .score_stride = LENGTH * BLOCKS,
+                .out = expected, .out_stride = heads * dimension, .head_dimension = dimension};
             s->attention_f32(&p);
             p.out = found, t->attention_f32(&p);
-            expect_equal(t->name, "attention_f32", expected, found, heads * dimension * 4);
-            s->to_f16(y, 72 * head_size, halves), s->to_f16(z, 72 * head_size, expected_halves);
-            p.keys = halves, p.values = expected_halves, p.block_stride = 8 * head_size * 2;
+            expect_equal(t->name, "attention_f32", expected, found, queries * dimension * 4);
+            s->to_f16(y, room, halves), s->to_f16(z, room, expected_halves);
+            p.keys = halves, p.values = expected_halves, p.block_stride = LENGTH * head_size * 2;
             p.out = expected, s->attention_f16(&p);
             p.out = found, t->attention_f16(&p);
-            expect_equal(t->name, "attention_f16", expected, found, heads * dimension * 4);
+            expect_equal(t->name, "attention_f16", expected, found, queries * dimension * 4);
         }
 }
 

@@ -13,7 +13,8 @@ import Testing
         var generator = SeededGenerator(seed: UInt64(headDimension))
         for group in 1...4 {
             let context = try CachedContext(
-                length: 70, headDimension: headDimension, precision: precision, blockLength: [5, 16, 32, 7][group - 1],
+                length: 70, headDimension: headDimension, precision: precision,
+                blockLength: [16, 16, 32, 48][group - 1],
                 using: &generator)
             let queries = (0..<group).flatMap { _ in [Float].random(headDimension, in: -1...1, using: &generator) }
             for length in 1...70 {
@@ -28,10 +29,36 @@ import Testing
         }
     }
 
+    @Test(arguments: KVCachePrecision.allCases, [8, 24, 64, 128])
+    func `positions taken together get the bits that each gets alone`(
+        precision: KVCachePrecision, headDimension: Int
+    ) throws {
+        var generator = SeededGenerator(seed: UInt64(headDimension))
+        for (heads, positions) in [(1, 16), (2, 3), (3, 5), (4, 16), (8, 2)] {
+            let context = try CachedContext(
+                length: 70, headDimension: headDimension, precision: precision, blockLength: 32, using: &generator)
+            let queries = (0..<heads * positions).map { _ in
+                [Float].random(headDimension, in: -1...1, using: &generator)
+            }
+            for first in [1, 15, 31, 40, 70 - positions + 1] {
+                let alone = (0..<positions).flatMap { position in
+                    context.attend(
+                        Array(queries[position * heads..<(position + 1) * heads].joined()), heads: heads,
+                        length: first + position, .specification)
+                }
+                for kernels in Kernels.available {
+                    let together = context.attend(
+                        Array(queries.joined()), heads: heads, length: first, positions: positions, kernels)
+                    #expect(together.bits == alone.bits, "\(kernels.name), \(heads) heads from \(first)")
+                }
+            }
+        }
+    }
+
     @Test func `scores far apart leave the nearest key alone`() throws {
         var generator = SeededGenerator(seed: 5)
         let context = try CachedContext(
-            length: 40, headDimension: 16, precision: .f32, blockLength: 8, keyRange: -300...300, using: &generator)
+            length: 40, headDimension: 16, precision: .f32, blockLength: 16, keyRange: -300...300, using: &generator)
         let queries = [Float].random(16, in: -10...10, using: &generator)
         for kernels in Kernels.available {
             let found = context.attend(queries, heads: 1, length: 40, kernels)
@@ -82,15 +109,18 @@ private struct CachedContext {
         }
     }
 
-    func attend(_ queries: [Float], heads: Int, length: Int, _ kernels: Kernels) -> [Float] {
-        let scores = GuardedBuffer(heads * Kernels.padded(length), canary: Float.nan)
-        let output = GuardedBuffer(heads * headDimension, canary: floatCanary)
+    func attend(_ queries: [Float], heads: Int, length: Int, positions: Int = 1, _ kernels: Kernels) -> [Float] {
+        let longest = length + positions - 1
+        let scores = GuardedBuffer(
+            Kernels.scoreCount(positions: positions, heads: heads, length: longest), canary: floatCanary)
+        let output = GuardedBuffer(positions * heads * headDimension, canary: floatCanary)
         let view = cache.view(cache.blocks(of: sequence), layer: Self.place.layer, head: Self.place.head)
         kernels.attend(
             Kernels.Attention(
-                queries: queries, heads: heads, headSize: Kernels.padded(headDimension), headDimension: headDimension,
-                cache: view, length: length, scores: scores.base, output: output.base))
-        #expect(output.isIntact)
+                queries: queries, queryStride: heads * Kernels.padded(headDimension), positions: positions,
+                heads: heads, headSize: Kernels.padded(headDimension), headDimension: headDimension, cache: view,
+                length: length, scores: scores.base, output: output.base, outputStride: heads * headDimension))
+        #expect(output.isIntact && scores.isIntact)
         return output.contents
     }
 

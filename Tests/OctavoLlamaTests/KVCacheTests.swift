@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct KVCacheTests {
     private func makeCache(blocks: Int, slack: Int = 0) -> KVCache {
-        let shape = KVCache.Shape(layerCount: 2, headCount: 2, headSize: 16, blockLength: 8, precision: .f16)
+        let shape = KVCache.Shape(layerCount: 2, headCount: 2, headSize: 16, blockLength: 16, precision: .f16)
         return KVCache(shape: shape, byteCount: blocks * shape.blockBytes + slack)
     }
 
@@ -16,7 +16,7 @@ import Testing
 
     @Test func `sequences own their blocks alone`() throws {
         let cache = makeCache(blocks: 10)
-        let sequences = try [1, 8, 9, 24].map { try cache.makeSequence(length: $0) }
+        let sequences = try [1, 16, 17, 48].map { try cache.makeSequence(length: $0) }
         let blocks = sequences.map { sequence in
             let table = cache.blocks(of: sequence)
             return (0..<table.count).map { table.base[$0] }
@@ -29,17 +29,17 @@ import Testing
 
     @Test func `a reservation beyond the room is refused whole, and what is given back serves again`() throws {
         let cache = makeCache(blocks: 4)
-        let first = try cache.makeSequence(length: 16)
-        let second = try cache.makeSequence(length: 9)
+        let first = try cache.makeSequence(length: 32)
+        let second = try cache.makeSequence(length: 17)
         #expect(throws: EngineError.outOfMemory(positions: 1)) { try cache.makeSequence(length: 1) }
         cache.release(first)
-        #expect(throws: EngineError.outOfMemory(positions: 17)) { try cache.makeSequence(length: 17) }
-        let third = try cache.makeSequence(length: 16)
+        #expect(throws: EngineError.outOfMemory(positions: 33)) { try cache.makeSequence(length: 33) }
+        let third = try cache.makeSequence(length: 32)
         cache.release(first)
         #expect(throws: EngineError.outOfMemory(positions: 1)) { try cache.makeSequence(length: 1) }
         cache.release(second)
         cache.release(third)
-        _ = try cache.makeSequence(length: 32)
+        _ = try cache.makeSequence(length: 64)
     }
 
     @Test func `lengths grow within the reservation, and a new sequence begins empty`() throws {
@@ -57,11 +57,11 @@ import Testing
         let cache = makeCache(blocks: 50)
         var living: [SequenceID] = []
         for turn in 0..<5000 {
-            if let sequence = try? cache.makeSequence(length: turn * 7 % 60) { living.append(sequence) }
+            if let sequence = try? cache.makeSequence(length: turn * 14 % 120) { living.append(sequence) }
             if turn % 3 != 0, !living.isEmpty { cache.release(living.remove(at: turn % living.count)) }
         }
         for sequence in living { cache.release(sequence) }
-        _ = try cache.makeSequence(length: 400)
+        _ = try cache.makeSequence(length: 800)
     }
 
     @Test func `a runner refuses a sequence longer than its context`() throws {

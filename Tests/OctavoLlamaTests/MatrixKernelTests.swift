@@ -9,8 +9,10 @@ import Testing
         var generator = SeededGenerator(seed: UInt64(depth))
         for panels in 1...7 {
             for rows in 1...17 where depth < 576 || rows % 4 == 1 {
+                let groups = rows % 2 == 0 ? 1 : depth / 64
                 let product = IntegerProduct(
-                    rows: rows, panels: panels, depth: depth, isExtreme: (rows + panels) % 3 == 0, using: &generator)
+                    rows: rows, panels: panels, depth: depth, groups: groups, isExtreme: (rows + panels) % 3 == 0,
+                    using: &generator)
                 for accumulates in [false, true] {
                     let expected = product.compute(.specification, accumulates: accumulates)
                     #expect(expected.bits == product.reference(accumulates: accumulates).bits)
@@ -25,7 +27,7 @@ import Testing
 
     @Test func `the INT8 product is exact at its deepest`() {
         var generator = SeededGenerator(seed: 1)
-        let product = IntegerProduct(rows: 2, panels: 1, depth: 65_536, isExtreme: true, using: &generator)
+        let product = IntegerProduct(rows: 2, panels: 1, depth: 65_536, groups: 1, isExtreme: true, using: &generator)
         let expected = product.reference(accumulates: false)
         for kernels in Kernels.available {
             #expect(product.compute(kernels, accumulates: false).bits == expected.bits, "\(kernels.name)")
@@ -69,10 +71,12 @@ private struct IntegerProduct {
     private var stride: Int { channels + 5 }
 
     /// - Parameter isExtreme: all weights are -128 or 127 and all activations -127 or 127.
-    init(rows: Int, panels: Int, depth: Int, isExtreme: Bool, using generator: inout SeededGenerator) {
+    init(
+        rows: Int, panels: Int, depth: Int, groups: Int, isExtreme: Bool, using generator: inout SeededGenerator
+    ) {
         self.rows = rows
         self.depth = depth
-        matrix = QuantizedMatrix(depth: depth, panelCount: panels)
+        matrix = QuantizedMatrix(depth: depth, panelCount: panels, groupCount: groups)
         let channels = panels * Kernels.panel
         // The last columns are padding, and the last channel a row shorter still.
         weights = (0..<channels).map { channel in
@@ -86,7 +90,7 @@ private struct IntegerProduct {
                 isExtreme ? (row % 2 == 0 ? 127 : -127) : Int8.random(in: -127...127, using: &generator)
             }
         }
-        scales = (0..<rows).map { _ in Float.random(in: 1e-5...3, using: &generator) }
+        scales = (0..<rows * groups).map { _ in Float.random(in: 1e-5...3, using: &generator) }
         before = [Float].random(rows * (channels + 5), in: -4...4, using: &generator)
         for (channel, row) in weights.enumerated() {
             Kernels.pack(row, count: row.count, depth: depth, channel: channel, into: matrix.panels.base)
@@ -99,14 +103,16 @@ private struct IntegerProduct {
         let output = GuardedBuffer(rows * stride, canary: floatCanary)
         output.fill(Array(before.prefix(rows * stride)))
         var (values, scales) = (values, scales)
-        var sums = (0..<rows).map { row in
-            values[row * depth..<(row + 1) * depth].reduce(Int32(0)) { $0 + Int32($1) }
+        let width = depth / matrix.groupCount
+        var sums = Swift.stride(from: 0, to: values.count, by: width).map { first in
+            values[first..<first + width].reduce(Int32(0)) { $0 + Int32($1) }
         }
         values.withUnsafeMutableBufferPointer { values in
             scales.withUnsafeMutableBufferPointer { scales in
                 sums.withUnsafeMutableBufferPointer { sums in
                     let activations = Kernels.Activations(
-                        values: values.baseAddress!, scales: scales.baseAddress!, sums: sums.baseAddress!, depth: depth)
+                        values: values.baseAddress!, scales: scales.baseAddress!, sums: sums.baseAddress!,
+                        depth: depth, groups: matrix.groupCount)
                     // In two parts, as two threads would.
                     let middle = matrix.panelCount / 2
                     for part in [0..<middle, middle..<matrix.panelCount] {
@@ -125,9 +131,16 @@ private struct IntegerProduct {
         var output = Array(before.prefix(rows * stride))
         for row in 0..<rows {
             for (channel, weights) in weights.enumerated() {
-                var sum = 0
-                for (index, weight) in weights.enumerated() { sum += Int(weight) * Int(values[row * depth + index]) }
-                let value = Float(sum) * scales[row] * matrix.scales.base[channel]
+                var total: Float = 0
+                for group in 0..<matrix.groupCount {
+                    let width = depth / matrix.groupCount
+                    var sum = 0
+                    for index in group * width..<min((group + 1) * width, weights.count) {
+                        sum += Int(weights[index]) * Int(values[row * depth + index])
+                    }
+                    total.addProduct(Float(sum), scales[row * matrix.groupCount + group])
+                }
+                let value = total * matrix.scales.base[channel]
                 output[row * stride + channel] = accumulates ? output[row * stride + channel] + value : value
             }
         }

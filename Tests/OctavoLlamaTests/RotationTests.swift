@@ -30,22 +30,23 @@ import Testing
         return abs(order(a) - order(b))
     }
 
-    @Test(arguments: [1, 4, 8, 12, 16, 32])
-    func `a head is rotated by halves and scaled, and its padding becomes zero`(half: Int) {
+    @Test(arguments: Kernels.available.map(\.name), [1, 4, 8, 12, 16, 20, 32, 64])
+    func `a head is rotated by halves and scaled, and its padding becomes zero`(name: String, half: Int) throws {
+        let kernels = try #require(Kernels.named(name))
         var generator = SeededGenerator(seed: 9)
         let x = (0..<2 * half).map { _ in Float.random(in: -3...3, using: &generator) }
         let angles = (0..<half).map { _ in Float.random(in: 0...6, using: &generator) }
         let padded = Kernels.padded(2 * half)
         let output = GuardedBuffer(padded, canary: floatCanary)
-        Kernels.rotate(
-            x, cosines: angles.map { cos($0) }, sines: angles.map { sin($0) }, half: half, scale: 0.25,
-            paddedCount: padded, into: output.base)
+        let (cosines, sines) = (angles.map { cos($0) }, angles.map { sin($0) })
+        kernels.rotate(
+            x, cosines: cosines, sines: sines, half: half, scale: 0.25, paddedCount: padded, into: output.base)
         #expect(output.isIntact)
         let found = output.contents
         for index in 0..<half {
             let (a, b) = (x[index], x[index + half])
-            #expect(abs(found[index] - 0.25 * (a * cos(angles[index]) - b * sin(angles[index]))) < 1e-5)
-            #expect(abs(found[index + half] - 0.25 * (b * cos(angles[index]) + a * sin(angles[index]))) < 1e-5)
+            #expect(found[index].bitPattern == ((a * cosines[index] - b * sines[index]) * 0.25).bitPattern)
+            #expect(found[index + half].bitPattern == ((b * cosines[index] + a * sines[index]) * 0.25).bitPattern)
         }
         #expect(found[(2 * half)...].allSatisfy { $0 == 0 })
     }

@@ -102,6 +102,31 @@ extension VectorKernelTests {
         }
     }
 
+    @Test(arguments: [2, 3, 12])
+    func `each group of features is quantized as if it were a row of its own`(groups: Int) {
+        var generator = SeededGenerator(seed: UInt64(groups))
+        let width = 128
+        let x = (0..<groups).flatMap { _ in
+            let range = Float.random(in: 0.1...50, using: &generator)
+            return (0..<width).map { _ in Float.random(in: -range...range, using: &generator) }
+        }
+        let values = GuardedBuffer(x.count, canary: Int8(-128))
+        let scales = GuardedBuffer(groups, canary: floatCanary)
+        let sums = GuardedBuffer(groups, canary: Int32.min)
+        for kernels in Kernels.available {
+            let activations = Kernels.Activations(
+                values: values.base, scales: scales.base, sums: sums.base, depth: x.count, groups: groups)
+            kernels.quantize(x, count: x.count, into: activations, row: 0)
+            #expect(values.isIntact && scales.isIntact && sums.isIntact)
+            for group in 0..<groups {
+                let expected = reference(Array(x[group * width..<(group + 1) * width]))
+                #expect(Array(values.contents[group * width..<(group + 1) * width]) == expected.values)
+                #expect(scales.contents[group] == expected.scale)
+                #expect(sums.contents[group] == expected.values.reduce(Int32(0)) { $0 + Int32($1) })
+            }
+        }
+    }
+
     /// s = max(absmax / 127, 1e-5); q = clamp(rint(x * (1 / s)), -127, 127), halves to even; zeros up to the depth.
     private func reference(_ x: [Float]) -> (values: [Int8], scale: Float) {
         let scale = max((x.map(\.magnitude).max() ?? 0) / 127, 1e-5)

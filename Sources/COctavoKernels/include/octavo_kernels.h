@@ -24,16 +24,20 @@
 /// How the elements of a float weight matrix are stored.
 enum octavo_float_type { OCTAVO_F32 = 0, OCTAVO_F16 = 1, OCTAVO_BF16 = 2 };
 
-/// out[m][n] = (float(acc) * a_scale[m]) * w_scale[n], plus out[m][n] where `accumulates`;
-/// acc = sum over k of a[m][k] * w[n][k], exact in 32 bits for depth <= 65,536.
+/// out[m][n] = t * w_scale[n], plus out[m][n] where `accumulates`. The depth is divided into `groups` of equal width,
+/// each with an activation scale of its own: t starts at 0 and, group by group, becomes
+/// fma(float(acc), a_scale[m][g], t), acc = sum over the group's k of a[m][k] * w[n][k], exact in 32 bits for groups
+/// of at most 65,536. With one group that is t = float(acc) * a_scale[m].
 typedef struct {
-    /// [rows][depth] activations in -127...127, padding zero; their scales and their sums over k.
+    /// [rows][depth] activations in -127...127, padding zero.
     const int8_t *a;
+    /// [rows][groups] scales, and sums of the activations over the group's k.
     const float *a_scale;
     const int32_t *a_sum;
     size_t rows;
-    /// Padded depth in bytes, a multiple of OCTAVO_DEPTH.
+    /// Padded depth in bytes, a multiple of OCTAVO_DEPTH * groups.
     size_t depth;
+    size_t groups;
     /// [panels][depth / 4][16 channels][4] weights plus 128, so that they are unsigned.
     const uint8_t *w;
     /// [panels * 16] scales, padding zero.
@@ -60,26 +64,34 @@ typedef struct {
     size_t out_stride;
 } octavo_float_matmul;
 
-/// Attention of the query heads that share one key-value head, at one position.
+/// Causal attention of the query heads that share one key-value head, at consecutive positions of one sequence.
 ///
-/// score[t] = q . k[t] in lane order; p = exp(score - max) ; out = (sum over t of p[t] * v[t], in order of t by fused
-/// multiply-add) / (sum of p, in lane order over t).
+/// The query at position i and head h attends to the first `length` + i positions of the sequence:
+/// score[t] = q . k[t], summed in order over the head's dimensions by fused multiply-add; p = exp(score - max);
+/// out = (sum over t of p[t] * v[t], in order of t by fused multiply-add) / (sum of p, in lane order over t).
 typedef struct {
-    /// [heads][head_size] queries, already rotated and scaled by 1/sqrt(head dimension); head_size is padded.
+    /// [positions][heads][head_size] queries, rotated and scaled by 1/sqrt(head dimension); a position's heads lie side
+    /// by side, `q_stride` floats from those of the position before.
     const float *q;
+    size_t q_stride;
+    size_t positions;
     size_t heads;
+    /// The head dimension, padded to OCTAVO_LANES.
     size_t head_size;
-    /// Keys and values: block b of the sequence is at keys + blocks[b] * block_stride (bytes), [block_length][head_size].
+    /// Block b of the sequence is at blocks[b] * block_stride bytes from these: keys [head_size][block_length], values
+    /// [block_length][head_size]. block_length is a multiple of OCTAVO_LANES.
     const void *keys;
     const void *values;
     const int32_t *blocks;
     size_t block_stride;
     size_t block_length;
-    /// Positions attended to, at least 1.
+    /// Positions that the first query attends to, at least 1.
     size_t length;
-    /// [heads][padded length] floats of scratch.
+    /// [positions * heads][score_stride] floats of scratch; score_stride is at least the last query's length, padded to
+    /// OCTAVO_LANES.
     float *scores;
-    /// [heads][out_stride]; head_dimension floats of each are written.
+    size_t score_stride;
+    /// [positions][heads][head_dimension], positions out_stride floats apart.
     float *out;
     size_t out_stride;
     size_t head_dimension;
@@ -97,13 +109,19 @@ typedef struct {
     /// arXiv:1910.07467. x, w and y have `count` floats padded to OCTAVO_LANES; y may be x.
     void (*rms_norm)(const float *x, const float *w, float epsilon, size_t count, float *y);
 
-    /// s = max(absmax / 127, 1e-5); q = clamp(rint(x * (1 / s)), -127, 127), halves to even; sum = sum of q.
-    /// x has `count` floats padded to OCTAVO_LANES, q is padded to OCTAVO_DEPTH.
-    void (*quantize)(const float *x, size_t count, int8_t *q, float *scale, int32_t *sum);
+    /// Of each of `groups` equal parts of x: s = max(absmax / 127, 1e-5); q = clamp(rint(x * (1 / s)), -127, 127),
+    /// halves to even; sum = sum of q. x has `count` floats padded to OCTAVO_LANES, q is padded to OCTAVO_DEPTH; with
+    /// more than one group, `count` is a multiple of OCTAVO_DEPTH * groups.
+    void (*quantize)(const float *x, size_t count, size_t groups, int8_t *q, float *scales, int32_t *sums);
 
     /// y = gate / (1 + exp(-gate)) * up (Shazeer, 2020, arXiv:2002.05202). All `count` floats padded to OCTAVO_LANES;
     /// y may be gate or up.
     void (*silu_multiply)(const float *gate, const float *up, size_t count, float *y);
+
+    /// Rotates pairs (x[i], x[i + half]) by the angles and multiplies by `scale`; y gets 2 * half floats and zeros up to
+    /// `padded`. Su et al., 2021, arXiv:2104.09864, with the halves as Hugging Face lays them out.
+    void (*rotate)(
+        const float *x, const float *cosines, const float *sines, size_t half, float scale, size_t padded, float *y);
 
     /// Attention over a cache of f32 or of f16.
     void (*attention_f32)(const octavo_attention *arguments);
@@ -134,11 +152,6 @@ void octavo_pack_int8_row(const int8_t *w, size_t count, size_t depth, size_t ch
 /// The cosines and sines of position * inverse_frequency[i], the product rounded to f32 as in the reference
 /// implementations, each the correctly rounded f32 but for one in about 2^25.
 void octavo_rotation(int32_t position, const float *inverse_frequencies, size_t count, float *cosines, float *sines);
-
-/// Rotates pairs (x[i], x[i + half]) by the angles and multiplies by `scale`; y gets 2 * half floats and zeros up to
-/// `padded`. Su et al., 2021, arXiv:2104.09864, with the halves as Hugging Face lays them out.
-void octavo_rotate(
-    const float *x, const float *cosines, const float *sines, size_t half, float scale, size_t padded, float *y);
 
 /// Tells the CPU that this thread spins.
 static inline void octavo_pause(void) {

@@ -28,7 +28,7 @@ extension LlamaRunner {
         let tokens = place([StepRow(sequence: sequence, tokens: ids[...], logitsCount: 0)])
         computeAngles(tokens)
         memory.residual.base.update(from: residual, count: count * memory.hidden)
-        attend(0, tokens)
+        attend(0, tokens, stretches(of: tokens))
         feedForward(0, tokens)
         residual.update(from: memory.residual.base, count: count * memory.hidden)
     }
