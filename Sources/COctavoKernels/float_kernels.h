@@ -11,6 +11,9 @@
 #define UNROLLED _Pragma("clang loop unroll(full)")
 
 static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+/// Where the product of row m goes, and whether it is added to what is there.
+static inline float *output_row(const octavo_int8_matmul *p, size_t m) { return p->out + m / p->planes * p->out_stride; }
+static inline int adds_to_output(const octavo_int8_matmul *p, size_t m) { return p->accumulates || m % p->planes != 0; }
 static inline size_t padded_lanes(size_t count) { return (count + OCTAVO_LANES - 1) / OCTAVO_LANES * OCTAVO_LANES; }
 
 /// exp(x): x = n ln 2 + r, |r| <= ln(2)/2, and the Taylor series of exp(r) to r^7/7! (error below 2^-27 relative).
@@ -65,6 +68,54 @@ static void quantize(const float *x, size_t count, size_t groups, int8_t *q, flo
     size_t padded = padded_lanes(count), width = padded / groups;
     for (size_t g = 0; g < groups; g++) quantize_group(x + g * width, width, q + g * width, scales + g, sums + g);
     for (size_t i = padded; i % OCTAVO_DEPTH != 0; i++) q[i] = 0;
+}
+
+static void quantize_planes(const float *x, size_t count, int8_t *q, float scales[2], int32_t sums[2]) {
+    size_t padded = padded_lanes(count), depth = (count + OCTAVO_DEPTH - 1) / OCTAVO_DEPTH * OCTAVO_DEPTH;
+    lanes largest = lanes_zero();
+    for (size_t i = 0; i < padded; i += OCTAVO_LANES) largest = lanes_max(largest, lanes_abs(lanes_load(x + i)));
+    float s = lanes_fold_max(largest) / 16256.0f;
+    s = s > 1e-7f ? s : 1e-7f;
+    lanes inverse = lanes_set(1.0f / s), bound = lanes_set(16256.0f), lower_bound = lanes_set(-16256.0f);
+    integers high_total = integers_zero(), low_total = integers_zero();
+    for (size_t i = 0; i < padded; i += OCTAVO_LANES) {
+        lanes rounded = lanes_round(lanes_mul(lanes_load(x + i), inverse));
+        lanes whole = lanes_max(lanes_min(rounded, bound), lower_bound);
+        lanes high = lanes_round(lanes_mul(whole, lanes_set(1.0f / 128)));
+        integers low = lanes_to_integers(lanes_sub(whole, lanes_mul(high, lanes_set(128.0f))));
+        integers_store_int8(q + i, lanes_to_integers(high));
+        integers_store_int8(q + depth + i, low);
+        high_total = integers_add(high_total, lanes_to_integers(high));
+        low_total = integers_add(low_total, low);
+    }
+    for (size_t i = padded; i < depth; i++) q[i] = q[depth + i] = 0;
+    scales[0] = 128.0f * s, scales[1] = s;
+    sums[0] = integers_fold_add(high_total), sums[1] = integers_fold_add(low_total);
+}
+
+static size_t largest(const float *x, size_t count) {
+    enum { CHUNK = 64 * OCTAVO_LANES };
+    lanes not_finite = lanes_zero();
+    float best = -__builtin_inff();
+    size_t best_start = 0, whole = count / OCTAVO_LANES * OCTAVO_LANES;
+    for (size_t start = 0; start < whole; start += CHUNK) {
+        lanes chunk = lanes_set(-__builtin_inff());
+        for (size_t i = start; i < smaller(start + CHUNK, whole); i += OCTAVO_LANES) {
+            lanes a = lanes_load(x + i);
+            chunk = lanes_max(chunk, a);
+            not_finite = lanes_fma(a, lanes_zero(), not_finite);  // 0, or NaN for ever
+        }
+        float found = lanes_fold_max(chunk);
+        if (found > best) best = found, best_start = start;
+    }
+    float check = lanes_fold_add(not_finite);
+    for (size_t i = whole; i < count; i++) {
+        check += x[i] * 0;
+        if (x[i] > best) best = x[i], best_start = i;
+    }
+    if (check != 0 || count == 0) return count;
+    while (x[best_start] != best) best_start++;
+    return best_start;
 }
 
 static void silu_multiply(const float *gate, const float *up, size_t count, float *y) {
@@ -315,7 +366,8 @@ static float read_all(const float *x, size_t count) {
 #define OCTAVO_TABLE(NAME)                                                                                         \
     {                                                                                                              \
         .name = NAME, .int8_matmul = int8_matmul, .float_matmul = float_matmul, .rms_norm = rms_norm,              \
-        .quantize = quantize, .silu_multiply = silu_multiply, .rotate = rotate, .attention_f32 = attention_f32,    \
+        .quantize = quantize, .quantize_planes = quantize_planes, .largest = largest,                              \
+        .silu_multiply = silu_multiply, .rotate = rotate, .attention_f32 = attention_f32,                          \
         .attention_f16 = attention_f16, .to_f16 = to_f16, .from_f16 = from_f16, .from_bf16 = from_bf16,            \
         .int8_peak = int8_peak, .float_peak = float_peak, .read_all = read_all,                                    \
     }

@@ -32,8 +32,8 @@ static inline __m256 add_group(const octavo_int8_matmul *p, size_t m, size_t gro
 
 static inline void store_channels(const octavo_int8_matmul *p, size_t m, size_t n, __m256 total) {
     __m256 y = _mm256_mul_ps(total, _mm256_loadu_ps(p->w_scale + n));
-    float *out = p->out + m * p->out_stride + n;
-    _mm256_storeu_ps(out, p->accumulates ? _mm256_add_ps(_mm256_loadu_ps(out), y) : y);
+    float *out = output_row(p, m) + n;
+    _mm256_storeu_ps(out, adds_to_output(p, m) ? _mm256_add_ps(_mm256_loadu_ps(out), y) : y);
 }
 
 /// ROWS activations, a constant, by one panel. Products of signed activations and unsigned weights are summed in pairs

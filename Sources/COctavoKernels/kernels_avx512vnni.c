@@ -20,8 +20,8 @@ typedef struct {
 
 static inline void store_panel(const octavo_int8_matmul *p, size_t m, size_t panel, __m512 total) {
     __m512 y = _mm512_mul_ps(total, _mm512_loadu_ps(p->w_scale + panel * OCTAVO_PANEL));
-    float *out = p->out + m * p->out_stride + panel * OCTAVO_PANEL;
-    _mm512_storeu_ps(out, p->accumulates ? _mm512_add_ps(_mm512_loadu_ps(out), y) : y);
+    float *out = output_row(p, m) + panel * OCTAVO_PANEL;
+    _mm512_storeu_ps(out, adds_to_output(p, m) ? _mm512_add_ps(_mm512_loadu_ps(out), y) : y);
 }
 
 /// ROWS activations by PANELS panels, both constant so that the loops over them unroll and the sums stay in registers.

@@ -42,8 +42,8 @@ ALWAYS_INLINE void multiply_panel(const octavo_int8_matmul *p, size_t m, size_t 
         UNROLLED for (int c = 0; c < 4; c++) {
             size_t n = panel * OCTAVO_PANEL + 4 * c;
             float32x4_t y = vmulq_f32(totals[r][c], vld1q_f32(p->w_scale + n));
-            float *out = p->out + (m + r) * p->out_stride + n;
-            vst1q_f32(out, p->accumulates ? vaddq_f32(vld1q_f32(out), y) : y);
+            float *out = output_row(p, m + r) + n;
+            vst1q_f32(out, adds_to_output(p, m + r) ? vaddq_f32(vld1q_f32(out), y) : y);
         }
 }
 

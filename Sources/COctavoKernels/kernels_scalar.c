@@ -17,9 +17,9 @@ static void int8_matmul(const octavo_int8_matmul *p) {
                     sum += p->a[m * p->depth + k] * (panel[k / 4 * 4 * OCTAVO_PANEL + k % 4] - 128);
                 total = fmaf((float)sum, p->a_scale[m * p->groups + group], total);
             }
-            float *out = p->out + m * p->out_stride + n;
+            float *out = output_row(p, m) + n;
             float y = total * p->w_scale[n];
-            *out = p->accumulates ? *out + y : y;
+            *out = adds_to_output(p, m) ? *out + y : y;
         }
 }
 

@@ -68,7 +68,7 @@ struct BatchRow {
     mutating func consume(_ count: Int) { pending = pending.dropFirst(count) }
 
     /// Reads the logits of the `offset`-th position asked for. Called before the step's tokens are consumed.
-    func read(_ logits: UnsafeBufferPointer<Float>, offset: Int) -> Reading {
+    func read(_ logits: LogitsRow, offset: Int) -> Reading {
         if offset < missingLogprobs {
             let token = generated[logprobs.count + offset]
             return sampler.logprob(of: token, in: logits).map(Reading.restored) ?? .notFinite

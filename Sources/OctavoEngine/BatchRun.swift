@@ -113,7 +113,7 @@ extension BatchRun {
     private func read(_ logits: borrowing Logits, shares: [Share]) -> [BatchRow.Reading] {
         var tasks: [(row: Int, offset: Int)] = []
         for share in shares { for offset in 0..<share.logitsCount { tasks.append((share.row, offset)) } }
-        let values = (0..<tasks.count).map { logits[$0] }
+        let values = (0..<tasks.count).map { logits.row($0) }
         return concurrentMap(tasks.count) { [rows] index in
             rows[tasks[index].row].read(values[index], offset: tasks[index].offset)
         }

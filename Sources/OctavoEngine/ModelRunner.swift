@@ -61,26 +61,57 @@ public struct StepRow: Sendable {
     }
 }
 
-/// Rows of logits, `[count, vocabularySize]`, owned by a runner and lent for the time of a closure.
+/// Rows of logits, `[count, vocabularySize]`, owned by a runner and lent for the time of a closure, and the place of
+/// the largest of each.
 public struct Logits: ~Copyable, @unchecked Sendable {
     // Read-only while lent, so that threads may share it.
     private let values: UnsafeBufferPointer<Float>
+    private let stride: Int
+    private let largest: UnsafeBufferPointer<Int32>
     /// The rows.
     public let count: Int
     /// The width of a row.
     public let vocabularySize: Int
 
     /// Lends `count` rows out of a runner's buffer.
-    public init(lending values: UnsafeBufferPointer<Float>, count: Int, vocabularySize: Int) {
-        precondition(values.count >= count * vocabularySize, "the buffer is too small for \(count) rows of logits")
+    ///
+    /// - Parameters:
+    ///   - stride: floats from the beginning of a row to that of the next.
+    ///   - largest: the index of each row's largest logit, the lowest of several; -1 if any is not finite.
+    public init(
+        lending values: UnsafeBufferPointer<Float>, count: Int, vocabularySize: Int, stride: Int,
+        largest: UnsafeBufferPointer<Int32>
+    ) {
+        precondition(stride >= vocabularySize && largest.count >= count)
+        precondition(values.count >= count * stride, "the buffer is too small for \(count) rows of logits")
         self.values = values
         self.count = count
         self.vocabularySize = vocabularySize
+        self.stride = stride
+        self.largest = largest
     }
 
     /// The logits of row `index`, by token id.
     public subscript(index: Int) -> UnsafeBufferPointer<Float> {
         precondition(index >= 0 && index < count, "no row \(index) of logits")
-        return UnsafeBufferPointer(rebasing: values[index * vocabularySize..<(index + 1) * vocabularySize])
+        return UnsafeBufferPointer(rebasing: values[index * stride..<index * stride + vocabularySize])
+    }
+
+    /// Row `index`, with its largest logit.
+    package func row(_ index: Int) -> LogitsRow {
+        LogitsRow(values: self[index], largest: largest[index] < 0 ? nil : Int(largest[index]))
+    }
+}
+
+/// One row of logits, by token id.
+package struct LogitsRow: @unchecked Sendable {
+    // Read-only while lent.
+    let values: UnsafeBufferPointer<Float>
+    /// The index of the largest, the lowest of several; `nil` if any is NaN or infinite.
+    let largest: Int?
+
+    package init(values: UnsafeBufferPointer<Float>, largest: Int?) {
+        self.values = values
+        self.largest = largest
     }
 }

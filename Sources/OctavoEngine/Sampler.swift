@@ -30,14 +30,16 @@ package struct Sampler: Sendable {
 
     /// Chooses the next token.
     ///
-    /// - Parameter logits: one row, by token id.
+    /// - Parameter logits: one row.
     /// - Parameter prompt: the prompt's tokens, for the repetition penalty.
     /// - Parameter generated: the tokens generated so far, for penalties and the place in the random stream.
     /// - Returns: `nil` when the logits are not all finite.
     package func choose(
-        from logits: UnsafeBufferPointer<Float>, prompt: [TokenID], generated: [TokenID]
+        from row: LogitsRow, prompt: [TokenID], generated: [TokenID]
     ) -> Choice? {
-        guard let best = SamplingMath.maximum(logits) else { return nil }
+        guard let largest = row.largest else { return nil }
+        let logits = row.values
+        let best = (value: logits[largest], index: largest)
         var token: TokenID?
         if adjustsLogits(generatedCount: generated.count) {
             var adjusted = Array(logits)
@@ -48,17 +50,14 @@ package struct Sampler: Sendable {
         } else {
             token = select(from: logits, best: best, tokenIndex: generated.count)
         }
-        return token.map { Choice(token: $0, logprob: logprob(of: $0, in: logits, maximum: best.value)) }
+        return token.map { Choice(token: $0, logprob: logprob(of: $0, in: row)) }
     }
 
     /// The log-probability that the raw logits give a token, and the best alternatives.
-    package func logprob(
-        of token: TokenID, in logits: UnsafeBufferPointer<Float>, maximum: Float? = nil
-    ) -> TokenLogprob? {
-        guard let count = parameters.topLogprobs, let maximum = maximum ?? SamplingMath.maximum(logits)?.value else {
-            return nil
-        }
-        let normalizer = SamplingMath.logSumExp(logits, maximum: maximum)
+    package func logprob(of token: TokenID, in row: LogitsRow) -> TokenLogprob? {
+        guard let count = parameters.topLogprobs, let largest = row.largest else { return nil }
+        let logits = row.values
+        let normalizer = SamplingMath.logSumExp(logits, maximum: logits[largest])
         func entry(_ token: TokenID) -> TokenLogprob.Entry {
             TokenLogprob.Entry(token: token, logprob: Float(Double(logits[Int(token)]) - normalizer))
         }

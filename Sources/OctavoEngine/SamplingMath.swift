@@ -51,6 +51,14 @@ package enum SamplingMath {
         return row.firstIndex(of: value).map { (value, $0) }
     }
 
+    /// The index of the largest element of each of `rows` rows side by side, -1 where any is NaN or infinite.
+    package static func largest(_ values: UnsafeBufferPointer<Float>, rows: Int) -> [Int32] {
+        let width = rows > 0 ? values.count / rows : 0
+        return (0..<rows).map { row in
+            maximum(UnsafeBufferPointer(rebasing: values[row * width..<(row + 1) * width])).map { Int32($0.index) } ?? -1
+        }
+    }
+
     /// The sum of exp(x - maximum) over a row.
     package static func exponentialSum(_ row: UnsafeBufferPointer<Float>, maximum: Float) -> Double {
         var low = SIMD8<Double>(repeating: 0)

@@ -46,26 +46,29 @@ extension Kernels {
 
 extension Kernels {
     /// Rows of INT8 activations, `[rows, depth]`, with a scale and a sum for each group of features, `[rows, groups]`.
+    /// With two planes a vector is a pair of rows, whose products are added.
     package struct Activations {
         package var values: UnsafeMutablePointer<Int8>
         package var scales: UnsafeMutablePointer<Float>
         package var sums: UnsafeMutablePointer<Int32>
         package var depth: Int
         package var groups: Int
+        package var planes: Int
 
         package init(
             values: UnsafeMutablePointer<Int8>, scales: UnsafeMutablePointer<Float>,
-            sums: UnsafeMutablePointer<Int32>, depth: Int, groups: Int = 1
+            sums: UnsafeMutablePointer<Int32>, depth: Int, groups: Int = 1, planes: Int = 1
         ) {
             self.values = values
             self.scales = scales
             self.sums = sums
             self.depth = depth
             self.groups = groups
+            self.planes = planes
         }
     }
 
-    /// Multiplies `rows` activations by some panels of a matrix; see `octavo_int8_matmul`.
+    /// Multiplies `rows` vectors by some panels of a matrix; see `octavo_int8_matmul`.
     package func multiply(
         _ activations: Activations, rows: Int, by matrix: QuantizedMatrix, panels: Range<Int>,
         into output: UnsafeMutablePointer<Float>, stride: Int, accumulates: Bool
@@ -76,8 +79,9 @@ extension Kernels {
         precondition(stride >= matrix.panelCount * Self.panel)
         let column = panels.lowerBound * Self.panel
         var arguments = octavo_int8_matmul(
-            a: activations.values, a_scale: activations.scales, a_sum: activations.sums, rows: rows,
-            depth: matrix.depth, groups: matrix.groupCount, w: matrix.panels.base + column * matrix.depth,
+            a: activations.values, a_scale: activations.scales, a_sum: activations.sums,
+            rows: rows * activations.planes, depth: matrix.depth, groups: matrix.groupCount,
+            planes: activations.planes, w: matrix.panels.base + column * matrix.depth,
             w_scale: matrix.scales.base + column, panels: panels.count, out: output + column, out_stride: stride,
             accumulates: accumulates ? 1 : 0)
         table.pointee.int8_matmul(&arguments)
@@ -116,6 +120,21 @@ extension Kernels {
         table.pointee.quantize(
             x, count, groups, activations.values + row * depth, activations.scales + row * groups,
             activations.sums + row * groups)
+    }
+
+    /// Quantizes one vector of `count` floats into the two planes of row `row`; see `quantize_planes` in the header.
+    package func quantizePlanes(_ x: UnsafePointer<Float>, count: Int, into activations: Activations, row: Int) {
+        precondition(activations.planes == 2 && activations.groups == 1)
+        precondition(Self.paddedDepth(count) == activations.depth)
+        table.pointee.quantize_planes(
+            x, count, activations.values + 2 * row * activations.depth, activations.scales + 2 * row,
+            activations.sums + 2 * row)
+    }
+
+    /// The index of the largest element, the lowest of several; `nil` if any is NaN or infinite.
+    package func largest(_ row: UnsafeBufferPointer<Float>) -> Int? {
+        let index = table.pointee.largest(row.baseAddress, row.count)
+        return index < row.count ? index : nil
     }
 
     /// y = silu(gate) * up over a padded length.

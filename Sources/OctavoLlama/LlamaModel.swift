@@ -23,7 +23,7 @@ public final class LlamaModel: Sendable {
     let layers: [Layer]
     let embedding: FloatMatrix
     let outputNorm: AlignedBuffer<Float>
-    let head: FloatMatrix
+    let head: LinearLayer
     let inverseFrequencies: [Float]
     /// How weights and activations became INT8.
     public let scheme: QuantizationScheme
@@ -49,9 +49,7 @@ public final class LlamaModel: Sendable {
         }
         self.layers = layers
         embedding = FloatMatrix(stacking: [try weights.matrix(.tokenEmbedding)], threads: threads)
-        head =
-            configuration.tiesEmbeddings
-            ? embedding : FloatMatrix(stacking: [try weights.matrix(.outputHead)], threads: threads)
+        head = try Self.head(of: weights, embedding: embedding, scheme: scheme, threads: threads)
         outputNorm = Layer.padded(try weights.vector(.outputNorm))
         inverseFrequencies = RotaryEmbedding.inverseFrequencies(configuration)
     }
@@ -64,9 +62,20 @@ public final class LlamaModel: Sendable {
         scheme = isFloat ? .float : .plain
         layers = [block]
         embedding = FloatMatrix(rows: 0, columns: configuration.hiddenSize, precision: .f32)
-        head = embedding
+        head = .float(embedding)
         outputNorm = AlignedBuffer(count: 0)
         inverseFrequencies = RotaryEmbedding.inverseFrequencies(configuration)
+    }
+
+    private static func head(
+        of weights: any ModelWeights, embedding: FloatMatrix, scheme: QuantizationScheme, threads: ComputeThreads
+    ) throws(WeightsError) -> LinearLayer {
+        let isTied = weights.configuration.tiesEmbeddings
+        let stored = try weights.matrix(isTied ? .tokenEmbedding : .outputHead)
+        if scheme.quantizesHead(weights: stored.rows * stored.columns) {
+            return .int8(QuantizedMatrix(stacking: [stored], threads: threads))
+        }
+        return .float(isTied ? embedding : FloatMatrix(stacking: [stored], threads: threads))
     }
 
     /// Weights of the seven linear layers of all blocks: INT8 multiply-accumulates per token.

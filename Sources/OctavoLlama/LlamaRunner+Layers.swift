@@ -76,19 +76,43 @@ extension LlamaRunner {
         guard !rows.isEmpty else { return 0 }
         threads.run { [self] index in
             for output in threads.share(rows.count, index: index) {
+                let normalized = memory.outputs.base + output * memory.hidden
                 kernels.normalize(
                     memory.residual.base + rows[output] * memory.hidden, weight: model.outputNorm.base,
                     epsilon: model.configuration.rmsNormEpsilon, count: model.configuration.hiddenSize,
-                    into: memory.outputs.base + output * memory.hidden)
+                    into: normalized)
+                guard case .int8(let head) = model.head else { continue }
+                kernels.quantizePlanes(
+                    normalized, count: model.configuration.hiddenSize, into: memory.outputPlanes(for: head),
+                    row: output)
             }
         }
+        threads.run { [self] index in multiplyByHead(rows.count, thread: index) }
         threads.run { [self] index in
-            kernels.multiply(
-                memory.outputs.base, rows: rows.count, by: model.head,
-                columns: threads.share(vocabularySize, index: index, unit: 4), into: memory.logits.base,
-                stride: vocabularySize)
+            for row in threads.share(rows.count, index: index) {
+                memory.largestLogits.base[row] = kernels.largest(logits(ofRow: row)).map(Int32.init) ?? -1
+            }
         }
         return rows.count
+    }
+
+    private func multiplyByHead(_ count: Int, thread: Int) {
+        switch model.head {
+        case .int8(let head):
+            kernels.multiply(
+                memory.outputPlanes(for: head), rows: count, by: head,
+                panels: threads.share(head.panelCount, index: thread), into: memory.logits.base,
+                stride: memory.logitsStride, accumulates: false)
+        case .float(let head):
+            kernels.multiply(
+                memory.outputs.base, rows: count, by: head,
+                columns: threads.share(vocabularySize, index: thread, unit: 4), into: memory.logits.base,
+                stride: memory.logitsStride)
+        }
+    }
+
+    private func logits(ofRow row: Int) -> UnsafeBufferPointer<Float> {
+        UnsafeBufferPointer(start: memory.logits.base + row * memory.logitsStride, count: vocabularySize)
     }
 }
 

@@ -102,7 +102,8 @@ public final class LlamaRunner: ModelRunner, @unchecked Sendable {
         return try body(
             Logits(
                 lending: UnsafeBufferPointer(start: memory.logits.base, count: memory.logits.count), count: count,
-                vocabularySize: vocabularySize))
+                vocabularySize: vocabularySize, stride: memory.logitsStride,
+                largest: UnsafeBufferPointer(start: memory.largestLogits.base, count: count)))
     }
 
     /// Lays the rows' tokens side by side and makes room for them in their sequences.

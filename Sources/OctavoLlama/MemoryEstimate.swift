@@ -35,7 +35,12 @@ public struct MemoryEstimate: Sendable, Hashable {
         let floatType = scheme == .float ? try weights.matrix(.gate(0)).elementType : nil
         linearLayers = sizes.layerCount * Self.layer(sizes, floatType)
         embedding = Self.bytes(of: try weights.matrix(.tokenEmbedding))
-        head = sizes.tiesEmbeddings ? 0 : Self.bytes(of: try weights.matrix(.outputHead))
+        let stored = try weights.matrix(sizes.tiesEmbeddings ? .tokenEmbedding : .outputHead)
+        if scheme.quantizesHead(weights: stored.rows * stored.columns) {
+            head = Kernels.padded(stored.rows) * (Kernels.paddedDepth(stored.columns) + MemoryLayout<Float>.size)
+        } else {
+            head = sizes.tiesEmbeddings ? 0 : Self.bytes(of: stored)
+        }
         let shape = KVCache.Shape(sizes, configuration)
         let blocks = (contextLength + shape.blockLength - 1) / shape.blockLength
         cache = rows * blocks * shape.blockBytes

@@ -4,7 +4,8 @@ package import OctavoWeights
 public enum QuantizationScheme: String, Sendable, CaseIterable {
     /// The residual stream and the values are turned first, so that nothing stands out; see `RotatedWeights`. What enters
     /// the down projections is quantized in groups of features, since no rotation can be folded through the product
-    /// that it is. INT8 weights of a checkpoint are used as they are, with these groups.
+    /// that it is. A large head becomes INT8, too, and what enters it two planes of INT8, which lose nothing that counts.
+    /// INT8 weights of a checkpoint are used as they are, with these groups and this head.
     case rotated
     /// The weights as they are, each output channel by its largest magnitude; activations whole.
     case plain
@@ -22,6 +23,13 @@ public enum QuantizationScheme: String, Sendable, CaseIterable {
         let widths = stride(from: Self.groupWidth, to: 0, by: -Kernels.paddedDepth(1))
         return widths.first { features % $0 == 0 }.map { features / $0 } ?? 1
     }
+
+    /// Whether a head of so many weights is kept as INT8. A small one stays in the cache as it is.
+    func quantizesHead(weights: Int) -> Bool { self == .rotated && weights >= 8 << 20 }
+
+    /// How keys and values are stored unless somebody says how: `plain` and `float` are references, whose results
+    /// nothing is to blur.
+    public var cachePrecision: KVCachePrecision { self == .rotated ? .f16 : .f32 }
 
     /// The weights that are then read; those that are INT8 already cannot be turned.
     package func prepare(_ weights: any ModelWeights, threads: ComputeThreads) throws(WeightsError) -> any ModelWeights

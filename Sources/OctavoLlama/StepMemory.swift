@@ -30,8 +30,16 @@ final class StepMemory: Sendable {
     let scores: AlignedBuffer<Float>
     /// Normalized rows whose logits are wanted, `[logits][hidden]`.
     let outputs: AlignedBuffer<Float>
-    /// `[logits][vocabulary]`.
+    /// The same in two planes of INT8, if the head reads them so, `[logits][2][depth]`.
+    let quantizedOutputs: AlignedBuffer<Int8>
+    /// Of each plane, `[logits][2]`.
+    let outputScales: AlignedBuffer<Float>
+    let outputSums: AlignedBuffer<Int32>
+    /// `[logits][logitsStride]`.
     let logits: AlignedBuffer<Float>
+    let logitsStride: Int
+    /// The index of each row's largest logit, or -1 if they are not all finite, `[logits]`.
+    let largestLogits: AlignedBuffer<Int32>
 
     let hidden: Int
     let keyColumn: Int
@@ -76,17 +84,24 @@ final class StepMemory: Sendable {
         sines = AlignedBuffer(count: tokens * sizes.headDimension / 2)
         scores = AlignedBuffer(count: threads * scoreCapacity)
         outputs = AlignedBuffer(count: logitsCount * hidden)
-        logits = AlignedBuffer(count: logitsCount * sizes.vocabularySize)
+        quantizedOutputs = AlignedBuffer(count: logitsCount * 2 * Kernels.paddedDepth(sizes.hiddenSize))
+        outputScales = AlignedBuffer(count: logitsCount * 2)
+        outputSums = AlignedBuffer(count: logitsCount * 2)
+        logitsStride = Kernels.padded(sizes.vocabularySize)
+        logits = AlignedBuffer(count: logitsCount * logitsStride)
+        largestLogits = AlignedBuffer(count: logitsCount)
     }
 
     /// The memory that it takes once all is touched.
     var byteCount: Int {
         let floats = [
             residual, normalized, queryKeyValue, queries, attention, gateUp, scales, cosines, sines, scores, outputs,
-            logits,
+            outputScales, logits,
         ]
+        let integers = [sums, outputSums, largestLogits].reduce(0) { $0 + $1.byteCount }
         let ownGated = gated === gateUp ? 0 : gated.byteCount
-        return floats.reduce(quantized.byteCount + sums.byteCount + ownGated) { $0 + $1.byteCount }
+        let quantized = quantized.byteCount + quantizedOutputs.byteCount
+        return floats.reduce(quantized + integers + ownGated) { $0 + $1.byteCount }
     }
 
     /// Scores that stay in a core's second-level cache beside the keys and values: 256 KiB.
@@ -97,5 +112,12 @@ final class StepMemory: Sendable {
         Kernels.Activations(
             values: quantized.base, scales: scales.base, sums: sums.base, depth: matrix.depth,
             groups: matrix.groupCount)
+    }
+
+    /// The planes of the rows that a quantized head reads.
+    func outputPlanes(for head: QuantizedMatrix) -> Kernels.Activations {
+        Kernels.Activations(
+            values: quantizedOutputs.base, scales: outputScales.base, sums: outputSums.base, depth: head.depth,
+            planes: 2)
     }
 }

@@ -41,7 +41,7 @@ static void compare_vectors(const octavo_kernels *s, const octavo_kernels *t) {
         expect_equal(t->name, "rms_norm", expected, found, padded * 4);
         s->silu_multiply(x, y, padded, expected), t->silu_multiply(x, y, padded, found);
         expect_equal(t->name, "silu_multiply", expected, found, padded * 4);
-        int8_t a[256] = {0}, b[256] = {0};
+        int8_t a[512] = {0}, b[512] = {0};
         float scales[2][3];
         int32_t sums[2][3];
         size_t groups = count % 3 + 1, whole = groups == 1 ? count : groups * OCTAVO_DEPTH;
@@ -50,6 +50,12 @@ static void compare_vectors(const octavo_kernels *s, const octavo_kernels *t) {
         expect_equal(t->name, "quantize", a, b, pad(whole, OCTAVO_DEPTH));
         expect_equal(t->name, "the scales", scales[0], scales[1], groups * 4);
         expect_equal(t->name, "the sums", sums[0], sums[1], groups * 4);
+        s->quantize_planes(x, count, a, scales[0], sums[0]), t->quantize_planes(x, count, b, scales[1], sums[1]);
+        expect_equal(t->name, "quantize_planes", a, b, 2 * pad(count, OCTAVO_DEPTH));
+        expect_equal(t->name, "the planes' scales", scales[0], scales[1], 8);
+        expect_equal(t->name, "the planes' sums", sums[0], sums[1], 8);
+        size_t places[2] = {s->largest(x, count), t->largest(x, count)};
+        expect_equal(t->name, "largest", &places[0], &places[1], sizeof places[0]);
         size_t half = count / 4 + 1, head_size = pad(2 * half, OCTAVO_LANES);
         s->rotate(x, y, y + 64, half, 0.3f, head_size, expected), t->rotate(x, y, y + 64, half, 0.3f, head_size, found);
         expect_equal(t->name, "rotate", expected, found, head_size * 4);
@@ -87,8 +93,8 @@ static void compare_matrices(const octavo_kernels *s, const octavo_kernels *t) {
                     w_scale[n] = random_float();
                 }
                 fill(x, MOST, rows * panels * 16);
-                octavo_int8_matmul p = {a, a_scale, a_sum, rows, depth, groups, w, w_scale, panels, expected,
-                                        panels * 16, (int)(panels / 2 & 1)};
+                octavo_int8_matmul p = {a, a_scale, a_sum, rows, depth, groups, rows % 2 ? 1 : 2, w, w_scale,
+                                        panels, expected, panels * 16, (int)(panels / 2 & 1)};
                 memcpy(expected, x, sizeof x), memcpy(found, x, sizeof x);
                 s->int8_matmul(&p);
                 p.out = found, t->int8_matmul(&p);

@@ -213,7 +213,12 @@ extension SamplerTests {
         prompt: [TokenID] = [], generated: [TokenID] = []
     ) -> Sampler.Choice? {
         let sampler = Sampler(parameters: parameters, sampleIndex: sample, endTokens: endTokens)
-        return logits.withUnsafeBufferPointer { sampler.choose(from: $0, prompt: prompt, generated: generated) }
+        return logits.withUnsafeBufferPointer { row in
+            let isFinite = row.allSatisfy { $0.isFinite }
+            let largest = isFinite ? row.max().flatMap { row.firstIndex(of: $0) } : nil
+            return sampler.choose(
+                from: LogitsRow(values: row, largest: largest), prompt: prompt, generated: generated)
+        }
     }
 
     private func choose(

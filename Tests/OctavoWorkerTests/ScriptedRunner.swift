@@ -65,8 +65,13 @@ final class ScriptedRunner: ModelRunner, @unchecked Sendable {
             }
         }
         let count = values.count / vocabularySize
-        return try values.withUnsafeBufferPointer {
-            try body(Logits(lending: $0, count: count, vocabularySize: vocabularySize))
+        return try values.withUnsafeBufferPointer { values in
+            try SamplingMath.largest(values, rows: count).withUnsafeBufferPointer { largest in
+                try body(
+                    Logits(
+                        lending: values, count: count, vocabularySize: vocabularySize, stride: vocabularySize,
+                        largest: largest))
+            }
         }
     }
 

@@ -28,6 +28,9 @@ enum octavo_float_type { OCTAVO_F32 = 0, OCTAVO_F16 = 1, OCTAVO_BF16 = 2 };
 /// each with an activation scale of its own: t starts at 0 and, group by group, becomes
 /// fma(float(acc), a_scale[m][g], t), acc = sum over the group's k of a[m][k] * w[n][k], exact in 32 bits for groups
 /// of at most 65,536. With one group that is t = float(acc) * a_scale[m].
+///
+/// With more than one plane, `planes` rows of activations in sequence are the parts of one vector: their products are
+/// added, in order, to the same row of the output, out[m / planes].
 typedef struct {
     /// [rows][depth] activations in -127...127, padding zero.
     const int8_t *a;
@@ -38,12 +41,14 @@ typedef struct {
     /// Padded depth in bytes, a multiple of OCTAVO_DEPTH * groups.
     size_t depth;
     size_t groups;
+    /// A divisor of `rows`, at least 1.
+    size_t planes;
     /// [panels][depth / 4][16 channels][4] weights plus 128, so that they are unsigned.
     const uint8_t *w;
     /// [panels * 16] scales, padding zero.
     const float *w_scale;
     size_t panels;
-    /// [rows][out_stride], panels * 16 columns are written.
+    /// [rows / planes][out_stride], panels * 16 columns are written.
     float *out;
     size_t out_stride;
     int accumulates;
@@ -113,6 +118,14 @@ typedef struct {
     /// halves to even; sum = sum of q. x has `count` floats padded to OCTAVO_LANES, q is padded to OCTAVO_DEPTH; with
     /// more than one group, `count` is a multiple of OCTAVO_DEPTH * groups.
     void (*quantize)(const float *x, size_t count, size_t groups, int8_t *q, float *scales, int32_t *sums);
+
+    /// x in two planes of seven bits and their signs: s = max(absmax / 16256, 1e-7); r = clamp(rint(x * (1 / s)),
+    /// -16256, 16256); high = rint(r / 128), halves to even; low = r - 128 high. q gets [2][count padded to
+    /// OCTAVO_DEPTH], high first, `scales` 128 s and s, `sums` the sums of high and low.
+    void (*quantize_planes)(const float *x, size_t count, int8_t *q, float scales[2], int32_t sums[2]);
+
+    /// The index of the largest of `count` floats, the lowest of several; `count` if any is NaN or infinite.
+    size_t (*largest)(const float *x, size_t count);
 
     /// y = gate / (1 + exp(-gate)) * up (Shazeer, 2020, arXiv:2002.05202). All `count` floats padded to OCTAVO_LANES;
     /// y may be gate or up.

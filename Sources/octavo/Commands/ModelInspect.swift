@@ -17,7 +17,10 @@ struct Inspect: ParsableCommand {
     @Option(help: "Completions decoded together, for the memory (default: 32).") var batch = 32
     @Option(help: "Tokens of each, prompt included, for the memory (default: 4096, or the model's context).")
     var context: Int?
-    @Option(help: "How keys and values are stored: f32 or f16 (OCTAVO_KV_CACHE; default: f32).")
+    @Option(
+        help:
+            "How keys and values are stored: f32 or f16 (OCTAVO_KV_CACHE; default: f16, but f32 with --scheme plain or float)."
+    )
     var kvCache: KVCachePrecision?
     @Option(help: "How float weights are used: rotated, plain or float (OCTAVO_SCHEME; default: rotated).")
     var scheme: QuantizationScheme?
@@ -29,13 +32,14 @@ struct Inspect: ParsableCommand {
     }
 
     func run() throws {
+        let scheme = try scheme ?? Environment.value("OCTAVO_SCHEME") ?? QuantizationScheme.rotated
         var configuration = LlamaRunner.Configuration()
-        configuration.kvCachePrecision = try kvCache ?? Environment.value("OCTAVO_KV_CACHE") ?? .f32
+        configuration.kvCachePrecision =
+            try kvCache ?? Environment.value("OCTAVO_KV_CACHE") ?? scheme.cachePrecision
         configuration.maximumStepTokens = max(configuration.maximumStepTokens, batch)
         configuration.maximumStepLogits = max(configuration.maximumStepLogits, batch)
         let report = try ModelReport(
-            ModelLocation(model), scheme: scheme ?? Environment.value("OCTAVO_SCHEME") ?? .rotated, batch: batch,
-            context: context, configuration: configuration)
+            ModelLocation(model), scheme: scheme, batch: batch, context: context, configuration: configuration)
         if json { Console.result(report.json) } else { Console.result(report.text) }
     }
 }

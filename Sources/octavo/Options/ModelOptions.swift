@@ -86,7 +86,7 @@ struct EngineOptions: ParsableArguments {
 
     @Option(
         help:
-            "How keys and values are stored: f32, or f16 in half the memory with slightly other results (OCTAVO_KV_CACHE; default: f32)."
+            "How keys and values are stored: f32, or f16 in half the memory with slightly other results (OCTAVO_KV_CACHE; default: f16, but f32 with --scheme plain or float)."
     )
     var kvCache: KVCachePrecision?
 
@@ -155,9 +155,8 @@ struct EngineOptions: ParsableArguments {
         } else {
             configuration.kvCacheBytes = min(configuration.kvCacheBytes, machine / 2)
         }
-        if let precision = try kvCache ?? Environment.value("OCTAVO_KV_CACHE") {
-            configuration.kvCachePrecision = precision
-        }
+        configuration.kvCachePrecision =
+            try kvCache ?? Environment.value("OCTAVO_KV_CACHE") ?? quantizationScheme().cachePrecision
         if let batch = try batchSize() {
             configuration.maximumStepLogits = max(configuration.maximumStepLogits, batch)
             configuration.maximumStepTokens = max(configuration.maximumStepTokens, batch)
