@@ -50,6 +50,7 @@ public final class LlamaModel: Sendable {
         self.layers = layers
         embedding = FloatMatrix(stacking: [try weights.matrix(.tokenEmbedding)], threads: threads)
         head = try Self.head(of: weights, embedding: embedding, scheme: scheme, threads: threads)
+        weights.releasePages()
         outputNorm = Layer.padded(try weights.vector(.outputNorm))
         inverseFrequencies = RotaryEmbedding.inverseFrequencies(configuration)
     }
@@ -95,6 +96,7 @@ extension LlamaModel.Layer {
     ) throws(WeightsError) {
         func linear(_ roles: TensorRole..., groups: Int = 1) throws(WeightsError) -> LinearLayer {
             var matrices: [any WeightRows] = []
+            defer { weights.releasePages() }
             for role in roles { matrices.append(try weights.matrix(role)) }
             if scheme == .float { return .float(FloatMatrix(stacking: matrices, threads: threads)) }
             let packed = QuantizedMatrix(stacking: matrices, groups: groups, threads: threads)

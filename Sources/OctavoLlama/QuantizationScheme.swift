@@ -35,11 +35,7 @@ public enum QuantizationScheme: String, Sendable, CaseIterable {
     package func prepare(_ weights: any ModelWeights, threads: ComputeThreads) throws(WeightsError) -> any ModelWeights
     {
         guard self == .rotated, try !weights.holdsInt8() else { return weights }
-        return RotatedWeights(weights) { count, body in
-            threads.run { index in
-                for item in stride(from: index, to: count, by: threads.count) { body(item) }
-            }
-        }
+        return RotatedWeights(weights, parallel: threads.parallel)
     }
 }
 

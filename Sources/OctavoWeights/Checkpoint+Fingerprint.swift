@@ -33,14 +33,17 @@ extension SHA256 {
     /// Adds text and its end.
     fileprivate mutating func update(field: String) { update(data: Array(field.utf8) + [0]) }
 
-    /// Adds the elements as they are stored, row-major.
+    /// Adds the elements as they are stored, row-major, and lets go of their pages.
     fileprivate mutating func update(_ weight: StoredWeight) {
         let type = weight.elementType
         let rows = weight.shape.dropLast().reduce(1, *)
-        weight.forEachRun(ofRows: 0..<rows) { source, _, count in
-            update(
-                bufferPointer: UnsafeRawBufferPointer(
-                    start: source, count: count / type.blockLength * type.blockByteCount))
+        for piece in RowPieces.of(rows: rows, bytesPerRow: weight.byteCount / max(rows, 1)) {
+            weight.forEachRun(ofRows: piece) { source, _, count in
+                update(
+                    bufferPointer: UnsafeRawBufferPointer(
+                        start: source, count: count / type.blockLength * type.blockByteCount))
+            }
+            weight.releasePages()
         }
     }
 }

@@ -19,6 +19,8 @@ public final class Checkpoint: ModelWeights {
     /// By what the linear layers are INT8 already; `nil` if they are floats or in blocks, which are quantized at load.
     public let storedQuantization: StoredQuantization?
     private let weights: [TensorRole: StoredWeight]
+    /// The files that hold them.
+    private let files: [MappedFile]
     /// How the rows of query and key matrices are ordered.
     private let headRowOrder: WeightMatrix.RowOrder
 
@@ -33,6 +35,8 @@ public final class Checkpoint: ModelWeights {
         self.gguf = gguf
         self.storedQuantization = storedQuantization
         self.weights = weights
+        let mapped = weights.values.flatMap(\.parts).map { (ObjectIdentifier($0.file), $0.file) }
+        files = Array(Dictionary(mapped) { first, _ in first }.values)
         self.headRowOrder = headRowOrder
         let place = URL(fileURLWithPath: path).standardizedFileURL
         name = (gguf == nil ? place : place.deletingPathExtension()).lastPathComponent
@@ -51,6 +55,11 @@ public final class Checkpoint: ModelWeights {
     /// - Throws: `WeightsError` when the model has no such block or the role is a matrix's.
     public func vector(_ role: TensorRole) throws(WeightsError) -> [Float] {
         try weight(role, dimensions: 1).parts[0].readFloats()
+    }
+
+    /// Lets go of the mapped files' pages, so that a model larger than memory can be read from end to end.
+    public func releasePages() {
+        for file in files { file.releasePages() }
     }
 
     /// The stored weight that plays `role`.

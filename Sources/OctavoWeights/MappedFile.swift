@@ -45,6 +45,13 @@ final class MappedFile: @unchecked Sendable {
         bytes = UnsafeRawBufferPointer(copy)
     }
 
+    /// Lets go of the pages read so far, so that they do not count as this process's memory. Reading them again is slower
+    /// once, by a page fault each; as a rule they are still in the page cache.
+    func releasePages() {
+        guard isMapped, let start = bytes.baseAddress else { return }
+        madvise(UnsafeMutableRawPointer(mutating: start), bytes.count, MADV_DONTNEED)
+    }
+
     deinit {
         guard isMapped else { return bytes.deallocate() }
         if let start = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: start), bytes.count) }

@@ -12,6 +12,8 @@ public protocol ModelWeights: Sendable {
     ///
     /// - Throws: `WeightsError` when the model has no such block or the role is a matrix's.
     func vector(_ role: TensorRole) throws(WeightsError) -> [Float]
+    /// Lets go of the memory behind what was read so far; it is found again when it is read again.
+    func releasePages()
 }
 
 /// A matrix of weights, one row per output channel, in Hugging Face's order. Threads may read at the same time.

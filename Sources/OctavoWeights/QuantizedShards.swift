@@ -59,7 +59,7 @@ package struct QuantizedShards: Sendable {
                 writer.begin(name + "_scale", shape: [linear.rows, 1])
                 try writer.append(UnsafeBufferPointer(linear.scales))
             } else {
-                try writer.append(name, try weights.matrix(role))
+                try writer.append(name, try weights.matrix(role), letGo: weights.releasePages)
             }
         }
         try writer.finish()
@@ -99,21 +99,28 @@ package struct QuantizedShards: Sendable {
 }
 
 extension SafetensorsWriter {
-    /// Writes a float matrix, a few rows at a time: f16 and bf16 as they are kept, all else as f32.
-    fileprivate func append(_ name: String, _ matrix: any WeightRows) throws(WeightsError) {
+    /// Writes a float matrix row by row: f16 and bf16 as they are kept, all else as f32.
+    ///
+    /// - Parameter letGo: called now and then, since an embedding can be larger than all that is computed at a time.
+    fileprivate func append(_ name: String, _ matrix: any WeightRows, letGo: () -> Void) throws(WeightsError) {
         let type: ElementType = matrix.elementType == .f16 || matrix.elementType == .bf16 ? matrix.elementType : .f32
         begin(name, shape: [matrix.rows, matrix.columns], type: type)
         var values = [Float](repeating: 0, count: matrix.columns)
-        for row in 0..<matrix.rows {
-            values.withUnsafeMutableBufferPointer { matrix.read(rows: row..<row + 1, into: $0) }
-            switch type {
-            case .f16:
-                try append(elements: values.map { Float16($0).bitPattern })
-            case .bf16:
-                // Exact: only what a file stores as bf16 is kept as bf16.
-                try append(elements: values.map { UInt16(truncatingIfNeeded: $0.bitPattern >> 16) })
-            default: try append(values)
+        for piece in RowPieces.of(rows: matrix.rows, bytesPerRow: matrix.columns * type.blockByteCount) {
+            for row in piece {
+                values.withUnsafeMutableBufferPointer { matrix.read(rows: row..<row + 1, into: $0) }
+                try append(row: values, as: type)
             }
+            letGo()
+        }
+    }
+
+    private func append(row: [Float], as type: ElementType) throws(WeightsError) {
+        switch type {
+        case .f16: try append(elements: row.map { Float16($0).bitPattern })
+        // Exact: only what a file stores as bf16 is kept as bf16.
+        case .bf16: try append(elements: row.map { UInt16(truncatingIfNeeded: $0.bitPattern >> 16) })
+        default: try append(row)
         }
     }
 

@@ -35,6 +35,8 @@ extension RotatedWeights {
         [Float](repeating: 1, count: try source.vector(role).count)
     }
 
+    package func releasePages() { source.releasePages() }
+
     package func matrix(_ role: TensorRole) throws(WeightsError) -> any WeightRows {
         let matrix = try source.matrix(role)
         switch role {

@@ -114,10 +114,10 @@ public struct StoredTensor: Sendable {
 
 extension StoredTensor {
     /// Elements of the last dimension; 1 for a scalar.
-    private var columnCount: Int { shape.last ?? 1 }
+    var columnCount: Int { shape.last ?? 1 }
 
     /// Elements of all dimensions but the last.
-    private var rowCount: Int { columnCount == 0 ? 0 : elementCount / columnCount }
+    var rowCount: Int { columnCount == 0 ? 0 : elementCount / columnCount }
 
     /// Calls `body` with the elements of some rows, which are vectors along the last dimension, in runs of elements that
     /// are neighbors in the file.

@@ -104,6 +104,11 @@ struct StoredWeight: Sendable {
         }
     }
 
+    /// Lets go of the pages of its files, as `MappedFile` does.
+    func releasePages() {
+        for part in parts { part.file.releasePages() }
+    }
+
     /// An error about this weight.
     func failure(_ reason: String) -> WeightsError { parts[0].failure(reason) }
 }

@@ -53,6 +53,7 @@ package final class Calibration {
             let feedback = ErrorFeedback(inputs, kernels: kernels, threads: threads)
             for role in roles {
                 quantized[role] = feedback.round(try weights.matrix(role), threads: threads)
+                weights.releasePages()
             }
         }
         let block = QuantizedBlock(weights, quantized)
@@ -126,6 +127,8 @@ private struct QuantizedBlock: ModelWeights {
     }
 
     func vector(_ role: TensorRole) throws(WeightsError) -> [Float] { try source.vector(role) }
+
+    func releasePages() { source.releasePages() }
 }
 
 extension LayerSite {

@@ -81,6 +81,7 @@ public struct ModelQuantizer: Sendable {
         var linears: [TensorRole: QuantizedRows] = [:]
         for role in TensorRole.block(layer) where role.shape(in: weights.configuration).count == 2 {
             linears[role] = QuantizedRows(rounding: try weights.matrix(role), threads: threads)
+            weights.releasePages()
         }
         return linears
     }
