@@ -12,6 +12,8 @@ public struct ModelQuantizer: Sendable {
         case calibrated([TokenID])
     }
 
+    private let source: Checkpoint
+    /// The source's, turned as the scheme asks.
     private let weights: any ModelWeights
     private let shards: QuantizedShards
     private let rounding: Rounding
@@ -23,10 +25,11 @@ public struct ModelQuantizer: Sendable {
     ///   - folder: an existing folder for the weights.
     ///   - identity: what source, scheme and sample are, for going on.
     public init(
-        _ source: any ModelWeights, scheme: QuantizationScheme, rounding: Rounding, folder: String, identity: String,
+        _ source: Checkpoint, scheme: QuantizationScheme, rounding: Rounding, folder: String, identity: String,
         kernels: Kernels = .best, threads: ComputeThreads
     ) throws(WeightsError) {
         let keepsInt8 = try source.holdsInt8()
+        self.source = source
         weights = try scheme.prepare(source, threads: threads)
         self.rounding = keepsInt8 ? .nearest : rounding
         shards = QuantizedShards(folder: folder, identity: identity, layerCount: source.configuration.layerCount)
@@ -40,10 +43,12 @@ public struct ModelQuantizer: Sendable {
     /// Writes what is not there yet.
     ///
     /// - Parameter progress: called before each block with its number and whether it was there already; throws to stop.
-    /// - Throws: `WeightsError` when a tensor cannot be read or a file cannot be written; what `progress` throws.
+    /// - Throws: `WeightsError` when a tensor cannot be read or holds what is no finite number, or a file cannot be
+    ///   written; what `progress` throws.
     public func run(progress: (_ layer: Int, _ isThere: Bool) throws -> Void) throws {
         let layers = weights.configuration.layerCount
         if !shards.isComplete(shards.embedding) {
+            try checkFinite([.tokenEmbedding])
             try shards.write(shards.embedding, of: weights, [.tokenEmbedding], linears: [:])
         }
         let firstMissing = (0..<layers).first { !shards.isComplete(shards.block($0)) } ?? layers
@@ -51,16 +56,22 @@ public struct ModelQuantizer: Sendable {
         for layer in 0..<layers {
             try progress(layer, layer < first)
             guard layer >= first else { continue }
+            try checkFinite(TensorRole.block(layer))
             let linears = try calibration?.quantize(block: layer) ?? nearest(layer)
             try shards.write(shards.block(layer), of: weights, TensorRole.block(layer), linears: linears)
             try calibration?.save(to: sampleState, identity: shards.identity)
         }
         if !shards.isComplete(shards.head) {
             let roles: [TensorRole] = weights.configuration.tiesEmbeddings ? [.outputNorm] : [.outputNorm, .outputHead]
+            try checkFinite(roles)
             try shards.write(shards.head, of: weights, roles, linears: [:])
         }
         try shards.writeIndex()
         unlink(sampleState)
+    }
+
+    private func checkFinite(_ roles: [TensorRole]) throws(WeightsError) {
+        for role in roles { try source.checkFinite(role, parallel: threads.parallel) }
     }
 
     /// What the sample was before the block to come, for going on.
