@@ -103,7 +103,8 @@ extension LlamaModel.Layer {
             guard packed.isFinite else {
                 throw WeightsError(
                     path: weights.path, tensor: roles.map(\.huggingFaceName).joined(separator: " or "), key: nil,
-                    offset: nil, reason: "holds weights that are not finite numbers: the file is damaged")
+                    offset: nil,
+                    reason: "holds weights that are not finite numbers: the file is damaged; fetch it again")
             }
             return .int8(packed)
         }

@@ -13,7 +13,7 @@ extension TokenizerDefinition {
         do {
             root = try JSONValue.parse(bytes)
         } catch {
-            throw TokenizerError(path: path, key: "", reason: "not JSON: \(error)")
+            throw TokenizerError(path: path, key: "", reason: "not JSON: \(error); fetch the file again")
         }
         let file = TokenizerJSON(path: path, root: root)
         try file.refuseSentencePiece()

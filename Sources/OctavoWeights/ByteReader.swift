@@ -35,7 +35,8 @@ struct ByteReader {
         let start = offset
         let count = try read(UInt64.self)
         guard count <= UInt64(remaining / minimumSize) else {
-            throw failure("\(count) \(things) do not fit in the \(remaining) bytes left", at: start)
+            throw failure(
+                "\(count) \(things) do not fit in the \(remaining) bytes left: \(WeightsError.fetchAgain)", at: start)
         }
         return Int(count)
     }
@@ -56,7 +57,9 @@ struct ByteReader {
     }
 
     mutating func skip(_ count: Int) throws(WeightsError) {
-        guard count <= remaining else { throw failure("the file ends early: \(count) bytes expected") }
+        guard count <= remaining else {
+            throw failure("\(count) bytes expected, \(remaining) left: \(WeightsError.fetchAgain)")
+        }
         offset += count
     }
 

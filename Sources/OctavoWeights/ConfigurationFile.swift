@@ -20,7 +20,8 @@ struct ConfigurationFile {
         do {
             value = try JSONValue.parse(file.bytes)
         } catch {
-            throw WeightsError(path: path, offset: error.offset, reason: "is not JSON: \(error.reason)")
+            throw WeightsError(
+                path: path, offset: error.offset, reason: "is not JSON: \(error.reason); correct it, or fetch it again")
         }
         guard case .object(let object) = value else {
             throw WeightsError(path: path, reason: "holds a JSON \(value.typeName), not an object")

@@ -56,7 +56,9 @@ public struct GGUFFile: Sendable {
 
     private static func readMagicAndVersion(_ reader: inout ByteReader) throws(WeightsError) {
         let magic = try reader.read(UInt32.self)
-        guard magic == 0x4655_4747 else { throw reader.failure("is not a GGUF file", at: 0) }
+        guard magic == 0x4655_4747 else {
+            throw reader.failure("is not a GGUF file; if it should be one, fetch it again", at: 0)
+        }
         let version = try reader.read(UInt32.self)
         guard version & 0xFFFF != 0 else { throw reader.failure("is a big-endian GGUF file", at: 4) }
         guard version == 2 || version == 3 else {
@@ -158,7 +160,8 @@ extension GGUFFile {
                 throw failure("the offset \(entry.offset) is no multiple of the alignment, \(alignment)")
             }
             guard entry.offset <= UInt64(file.bytes.count - dataStart) else {
-                throw failure("begins beyond the end of the file, at \(entry.offset) of the data")
+                throw failure(
+                    "begins beyond the end of the file, at \(entry.offset) of the data: \(WeightsError.fetchAgain)")
             }
             let tensor = try StoredTensor(
                 name: entry.name, shape: entry.shape, elementType: entry.type, file: file,

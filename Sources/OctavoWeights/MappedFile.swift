@@ -34,6 +34,14 @@ final class MappedFile: @unchecked Sendable {
             throw .system(path)
         }
         bytes = UnsafeRawBufferPointer(start: start, count: count)
+        try refusePointer()
+    }
+
+    /// Refuses what Git leaves in place of a large file when its extension for them is not installed.
+    private func refusePointer() throws(WeightsError) {
+        guard bytes.starts(with: "version https://git-lfs.github.com/spec/".utf8) else { return }
+        throw WeightsError(
+            path: path, reason: "is a pointer of Git LFS, not the file itself: run `git lfs pull` in its folder")
     }
 
     /// A file that exists in memory only, for tests: a copy of `contents` that goes by the name `path`.

@@ -59,7 +59,7 @@ public struct SafetensorsFile: Sendable {
         var reader = ByteReader(file)
         let count = try reader.read(UInt64.self)
         guard count <= maximumHeaderByteCount else {
-            throw reader.failure("a header of \(count) bytes: this is not a safetensors file", at: 0)
+            throw reader.failure("a header of \(count) bytes: this is not a safetensors file; fetch it again", at: 0)
         }
         let start = reader.offset
         try reader.skip(Int(count))
@@ -67,7 +67,9 @@ public struct SafetensorsFile: Sendable {
         do {
             value = try JSONValue.parse(file.bytes[start..<reader.offset])
         } catch {
-            throw reader.failure("the header is not JSON: \(error.reason)", at: start + error.offset)
+            throw reader.failure(
+                "the header is not JSON: \(error.reason): the file is damaged; fetch it again", at: start + error.offset
+            )
         }
         guard case .object(let header) = value else {
             throw reader.failure("the header is a JSON \(value.typeName), not an object", at: start)
@@ -86,11 +88,14 @@ public struct SafetensorsFile: Sendable {
             throw failure("dtype", "\(dtype) is not supported")
         }
         guard let shape = integers(entry["shape"]) else { throw failure("shape", "expected an array of sizes") }
-        guard let offsets = integers(entry["data_offsets"]), offsets.count == 2, offsets[0] <= offsets[1],
-            offsets[1] <= file.bytes.count - dataStart
-        else {
+        guard let offsets = integers(entry["data_offsets"]), offsets.count == 2, offsets[0] <= offsets[1] else {
+            throw failure("data_offsets", "expected where the bytes begin and end")
+        }
+        guard offsets[1] <= file.bytes.count - dataStart else {
             throw failure(
-                "data_offsets", "expected where the bytes begin and end, within \(file.bytes.count - dataStart)")
+                "data_offsets",
+                "byte \(offsets[1]) is beyond the end of the data, at \(file.bytes.count - dataStart): "
+                    + WeightsError.fetchAgain)
         }
         let tensor = try StoredTensor(
             name: name, shape: shape, elementType: type, file: file, offset: dataStart + offsets[0])
@@ -125,7 +130,9 @@ public struct SafetensorsFile: Sendable {
             end += tensor.byteCount
         }
         guard end == file.bytes.count else {
-            throw WeightsError(path: path, offset: end, reason: "\(file.bytes.count - end) bytes belong to no tensor")
+            throw WeightsError(
+                path: path, offset: end,
+                reason: "\(file.bytes.count - end) bytes belong to no tensor: the file is damaged; fetch it again")
         }
     }
 }

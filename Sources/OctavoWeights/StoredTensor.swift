@@ -34,7 +34,9 @@ public struct StoredTensor: Sendable {
             let byteCount = Self.product([elementCount / elementType.blockLength, elementType.blockByteCount])
         else { throw failure("the shape \(shape) is too large") }
         guard offset >= 0, offset <= file.bytes.count, byteCount <= file.bytes.count - offset else {
-            throw failure("\(byteCount) bytes reach beyond the end of the file, at \(file.bytes.count) bytes")
+            throw failure(
+                "\(byteCount) bytes reach beyond the end of the file, at \(file.bytes.count) bytes: "
+                    + WeightsError.fetchAgain)
         }
         self.init(
             name: name, shape: shape, strides: nil, elementType: elementType, file: file, offset: offset,

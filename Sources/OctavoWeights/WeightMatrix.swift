@@ -35,7 +35,9 @@ public struct WeightMatrix: WeightRows {
             return
         }
         let stored = scale.readFloats()
-        guard stored.allSatisfy(\.isFinite) else { throw scale.failure("a scale is not finite: the file is damaged") }
+        guard stored.allSatisfy(\.isFinite) else {
+            throw scale.failure("a scale is not finite: the file is damaged; fetch it again")
+        }
         channelScales = (0..<rows).map { stored[rowOrder.storedRow($0)] }
     }
 

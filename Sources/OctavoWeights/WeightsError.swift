@@ -20,6 +20,9 @@ public struct WeightsError: Error, Hashable, CustomStringConvertible {
         self.reason = reason
     }
 
+    /// The end of a reason that a file lacks bytes or holds what nobody writes: what to do about it.
+    static let fetchAgain = "the file is cut short or damaged; fetch it again"
+
     /// One line: `model.gguf: tensor blk.3.attn_q.weight at byte 123456: type 21 is not supported`.
     public var description: String {
         var place: [String] = []

@@ -113,9 +113,12 @@ import Testing
     }
 
     @Test(arguments: [
-        ("{\"model_type\": \"llama\",", "config.json: at byte 23: is not JSON: expected a key in double quotes"),
+        (
+            "{\"model_type\": \"llama\",",
+            "config.json: at byte 23: is not JSON: expected a key in double quotes; correct it, or fetch it again"
+        ),
         ("[]", "config.json: holds a JSON array, not an object"),
-        ("", "config.json: at byte 0: is not JSON: unexpected end of the text"),
+        ("", "config.json: at byte 0: is not JSON: unexpected end of the text; correct it, or fetch it again"),
     ])
     func `a file that is no JSON object is refused`(text: String, message: String) throws {
         let folder = try TemporaryFolder()

@@ -19,11 +19,14 @@ private func safetensors(_ header: String, data: Int, headerCount: UInt64? = nil
             tensor(#""F32""#, "[2,2]", "[0,12]"), 16,
             "tensor w key data_offsets: 12 bytes for [2, 2] of F32, which takes 16"
         ),
-        (tensor(#""F32""#, "[2,2]", "[0,16]"), 15, "tensor w key data_offsets: expected where the bytes begin and end"),
+        (
+            tensor(#""F32""#, "[2,2]", "[0,16]"), 15,
+            "tensor w key data_offsets: byte 16 is beyond the end of the data, at 15: the file is cut short"
+        ),
         (tensor(#""F32""#, "[2,2]", "[16,0]"), 16, "tensor w key data_offsets: expected"),
         (tensor(#""F32""#, "[2,2]", "[-16,0]"), 16, "tensor w key data_offsets: expected"),
         (tensor(#""F32""#, "[2,2]", "[0]"), 16, "tensor w key data_offsets: expected"),
-        (tensor(#""F32""#, "[2,2]", "[0,9223372036854775807]"), 16, "tensor w key data_offsets: expected"),
+        (tensor(#""F32""#, "[2,2]", "[0,9223372036854775807]"), 16, "is beyond the end of the data, at 16"),
         (tensor(#""F32""#, "[2,-2]", "[0,16]"), 16, "tensor w key shape: expected an array of sizes"),
         (tensor(#""F32""#, "[2,\"2\"]", "[0,16]"), 16, "tensor w key shape: expected an array of sizes"),
         (tensor(#""F32""#, "4", "[0,16]"), 16, "tensor w key shape: expected an array of sizes"),
@@ -61,7 +64,7 @@ private func safetensors(_ header: String, data: Int, headerCount: UInt64? = nil
 
     @Test(arguments: [
         (UInt64(100_000_001), "at byte 0: a header of 100000001 bytes: this is not a safetensors file"),
-        (.max, "a header of 18446744073709551615 bytes"), (3, "at byte 8: the file ends early: 3 bytes expected"),
+        (.max, "a header of 18446744073709551615 bytes"), (3, "at byte 8: 3 bytes expected, 2 left"),
     ])
     func `a header longer than the file is refused`(count: UInt64, message: String) throws {
         let folder = try TemporaryFolder()
@@ -187,7 +190,8 @@ private func safetensors(_ header: String, data: Int, headerCount: UInt64? = nil
                 == shard + ": give the folder that holds it and its config.json")
         let text = Fixtures.path("make_fixtures.py")
         #expect(
-            try weightsFailure { _ = try Checkpoint.open(text) } == text + ": at byte 0: is not a GGUF file")
+            try weightsFailure { _ = try Checkpoint.open(text) } == text
+                + ": at byte 0: is not a GGUF file; if it should be one, fetch it again")
         let folder = try TemporaryFolder()
         #expect(
             try weightsFailure { _ = try Checkpoint.open(folder.path) }

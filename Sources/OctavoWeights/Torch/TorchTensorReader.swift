@@ -70,7 +70,7 @@ struct TorchTensorReader {
         else { throw failure(name, "is described by a damaged pickle") }
         guard let elementType else { throw failure(name, "float64 elements are not supported: save it as bfloat16") }
         guard !key.utf8.contains(UInt8(ascii: "/")), let bytes = archive.entries["\(root)data/\(key)"] else {
-            throw failure(name, "its bytes are not in the file: the file is damaged")
+            throw failure(name, "its bytes are not in the file: \(WeightsError.fetchAgain)")
         }
         let (byteCount, overflow) = count.multipliedReportingOverflow(by: elementType.blockByteCount)
         guard !overflow, byteCount <= bytes.count else {

@@ -26,7 +26,9 @@ struct ZipArchive {
         let directory = try Self.findDirectory(file)
         var reader = ByteReader(file, in: directory.range)
         guard directory.count <= directory.range.count / 46 else {
-            throw reader.failure("\(directory.count) zip entries do not fit in \(directory.range.count) bytes")
+            throw reader.failure(
+                "\(directory.count) zip entries do not fit in \(directory.range.count) bytes: \(WeightsError.fetchAgain)"
+            )
         }
         var entries: [String: Range<Int>] = [:]
         entries.reserveCapacity(directory.count)
@@ -72,7 +74,8 @@ extension ZipArchive {
             throw WeightsError(
                 path: file.path,
                 reason:
-                    "is not a zip file, as PyTorch 1.6 and newer write: it is damaged, or older and must be saved again"
+                    "is not a zip file as PyTorch 1.6 and newer write: \(WeightsError.fetchAgain), or save it again if it is "
+                    + "older"
             )
         }
         var reader = ByteReader(file, at: place + 10)
@@ -83,7 +86,7 @@ extension ZipArchive {
             (count, byteCount, offset) = try readZip64End(file, before: place)
         }
         guard offset <= UInt64(size), byteCount <= UInt64(size) - offset, let entryCount = Int(exactly: count) else {
-            throw reader.failure("the zip directory lies outside of the file", at: place)
+            throw reader.failure("the zip directory lies outside of the file: \(WeightsError.fetchAgain)", at: place)
         }
         return Directory(count: entryCount, range: Int(offset)..<Int(offset + byteCount))
     }
@@ -149,7 +152,9 @@ extension ZipArchive {
         let extraCount = Int(try reader.read(UInt16.self))
         let start = header + 30 + nameCount + extraCount
         guard start <= size, sizes.full <= UInt64(size - start) else {
-            throw reader.failure("the zip entry \(name), of \(sizes.full) bytes, reaches beyond the end of the file")
+            throw reader.failure(
+                "the zip entry \(name), of \(sizes.full) bytes, reaches beyond the end of the file: "
+                    + WeightsError.fetchAgain)
         }
         return start..<start + Int(sizes.full)
     }
