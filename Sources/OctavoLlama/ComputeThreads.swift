@@ -1,5 +1,4 @@
 import Foundation
-package import OctavoWeights
 import Synchronization
 
 /// A fixed team of threads that compute together: each call of `run` is one phase, ended by a barrier.
@@ -40,15 +39,6 @@ public final class ComputeThreads: Sendable {
                 let item = next.add(1, ordering: .relaxed).oldValue
                 guard item < items else { return }
                 body(thread, item)
-            }
-        }
-    }
-
-    /// Calls `body` for every index below `count`, each on one of the threads.
-    package var parallel: Parallel {
-        { [self] count, body in
-            run { thread in
-                for item in stride(from: thread, to: count, by: self.count) { body(item) }
             }
         }
     }

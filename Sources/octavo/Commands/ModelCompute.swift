@@ -42,7 +42,10 @@ struct ComputeLogits: ParsableCommand {
     var full: String?
 
     func run() throws {
-        let model = try LoadedWeights(ModelLocation(options.model), engine: options.engine)
+        var engine = options.engine
+        // Who asks for logits compares them: nothing is to blur them but the scheme.
+        engine.kvCache = try engine.kvCache ?? Environment.value("OCTAVO_KV_CACHE") ?? .f32
+        let model = try LoadedWeights(ModelLocation(options.model), engine: engine)
         let writer = try full.map { try SafetensorsWriter(path: $0) }
         var index = 0
         try JSONLines.forEach { _, line in
