@@ -52,8 +52,12 @@ struct Quantize: AsyncParsableCommand {
         let work = try QuantizedModel(
             location, scheme: scheme, sample: rounding == .calibrated ? sample(location) : nil, to: destination,
             threads: ComputeThreads(count: engine.threadCount()))
-        let summary = try await SignalTrap.cancelling { try work.write() }
-        if json { Console.result(summary.json) } else { Console.note(summary.text) }
+        do {
+            let summary = try await SignalTrap.cancelling { try work.write() }
+            if json { Console.result(summary.json) } else { Console.note(summary.text) }
+        } catch is CancellationError {
+            throw CommandFailure(.interrupted, "\(destination): interrupted; the same command goes on where it was")
+        }
     }
 
     /// The tokens to calibrate on.
