@@ -36,23 +36,23 @@ extension CommandLineTests {
             }
         }
 
-        @Test func `a signal stops it after the block it is at, and the same command goes on`() async throws {
+        @Test func `a signal stops it between blocks, and the same command goes on`() async throws {
             try await Workbench.withoutDatabase { bench in
-                // So long a sample that a block takes a second.
-                let sample = try bench.write("sample.txt", String(repeating: "All work and no play. ", count: 20_000))
+                // A sample so long that the signal comes before the last block.
+                let sample = try bench.write("sample.txt", String(repeating: "All work and no play. ", count: 7_000))
                 let arguments = [
                     "model", "quantize", TestModels.tiny, bench.path("int8"), "--calibration", sample,
-                    "--calibration-tokens", "300000",
+                    "--calibration-tokens", "100000",
                 ]
                 let process = try bench.start(arguments)
-                #expect(try await eventually { bench.exists("int8/model-00001-of-00004.safetensors") })
+                #expect(await eventually { bench.exists("int8/model-00001-of-00004.safetensors") })
                 process.signal(SIGINT)
                 #expect(try await status(of: process) == 130)
                 #expect(
                     process.standardError.hasSuffix(
                         "octavo: \(bench.path("int8")): interrupted; the same command goes on where it was\n"),
                     "\(process.standardError)")
-                #expect(bench.exists("int8/model-00002-of-00004.safetensors") && !bench.exists("int8/config.json"))
+                #expect(!bench.exists("int8/config.json"))
                 let outcome = try await bench.octavo(arguments)
                 #expect(outcome.status == 0, "\(outcome.standardError)")
                 #expect(bench.exists("int8/config.json") && !bench.exists("int8/.calibration"))
