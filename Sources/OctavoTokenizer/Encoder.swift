@@ -26,9 +26,13 @@ final class Encoder: @unchecked Sendable {
         return body(tokens.tokens(from: 0))
     }
 
+    /// What is remembered from one text to the next.
     private struct Caches: ~Copyable {
-        let frequent = FrequentPieces()
-        let pieces = PieceCache()
+        /// What most of every text consists of, in a table small enough for a core's own cache: 512 KiB, two slots to a
+        /// cache line.
+        let frequent = RecentPieces<PieceKey, SIMD4<TokenID>>(slotCount: 1 << 14)
+        /// Pieces that are no token, and long ones: 4 MiB, a slot to a cache line.
+        let composed = RecentPieces<WidePieceKey, SIMD8<TokenID>>(slotCount: 1 << 16)
         let pairs = PairCache()
     }
 
@@ -42,7 +46,7 @@ final class Encoder: @unchecked Sendable {
         var readable = text.count
         while readable > 0 {
             let length = scanner.pieceEnd(from: text.count - readable) - (text.count - readable)
-            tokens.reserve(max(FrequentPieces.room, PieceCache.room))
+            tokens.reserve(SIMD8<TokenID>.scalarCount)
             if length <= PieceKey.maximumLength {
                 let key = PieceKey(start, length: length, readable: readable)
                 let hash = key.hash
@@ -72,10 +76,10 @@ final class Encoder: @unchecked Sendable {
     ) {
         let key = WidePieceKey(start, length: length, readable: readable)
         let hash = key.hash
-        if caches.pieces.append(key, hash: hash, to: &tokens) { return }
+        if caches.composed.append(key, hash: hash, to: &tokens) { return }
         let first = tokens.count
         merger.append(UnsafeBufferPointer(start: start, count: length), caches.pairs, to: &tokens)
-        caches.pieces.insert(key, hash: hash, tokens: tokens.tokens(from: first))
+        caches.composed.insert(key, hash: hash, tokens: tokens.tokens(from: first))
     }
 
     /// Appends the tokens of a piece that is too long for a short key.
@@ -88,11 +92,11 @@ final class Encoder: @unchecked Sendable {
         if length <= WidePieceKey.maximumLength {
             let key = WidePieceKey(start, length: length, readable: readable)
             let hash = key.hash
-            if caches.pieces.append(key, hash: hash, to: &tokens) { return }
+            if caches.composed.append(key, hash: hash, to: &tokens) { return }
             let first = tokens.count
             let token = wholePieces.token(ofLong: piece)
             if token >= 0 { tokens.append(token) } else { merger.append(piece, caches.pairs, to: &tokens) }
-            caches.pieces.insert(key, hash: hash, tokens: tokens.tokens(from: first))
+            caches.composed.insert(key, hash: hash, tokens: tokens.tokens(from: first))
         } else {
             let token = wholePieces.token(ofLong: piece)
             if token >= 0 { tokens.append(token) } else { merger.append(piece, caches.pairs, to: &tokens) }

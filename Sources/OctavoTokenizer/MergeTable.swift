@@ -109,10 +109,10 @@ struct MergeTable: Sendable {
 
 /// The places of pairs asked for lately, those that do not merge too.
 ///
-/// The pairs of a language are few; here they lie close together in 128 KiB, where in the table each has a cache line to
+/// The pairs of a language are few; here they lie close together in 256 KiB, where in the table each has a cache line to
 /// itself.
 struct PairCache: ~Copyable {
-    private static let slotCount = 1 << 14
+    private static let slotCount = 1 << 15
 
     private let entries: UnsafeMutablePointer<UInt64>
 

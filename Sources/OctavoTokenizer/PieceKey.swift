@@ -1,5 +1,11 @@
+/// The bytes of a short piece and their number, as words: equal exactly when the pieces are.
+protocol PieceKeying: Equatable, BitwiseCopyable {
+    /// The key of no piece.
+    static var empty: Self { get }
+}
+
 /// A piece of up to 15 bytes as two words: equal exactly when the bytes are.
-struct PieceKey: Hashable {
+struct PieceKey: PieceKeying {
     /// The longest piece that has a key.
     static let maximumLength = 15
 
@@ -42,7 +48,7 @@ struct PieceKey: Hashable {
 }
 
 /// A piece of up to 31 bytes as four words: equal exactly when the bytes are.
-struct WidePieceKey: Hashable {
+struct WidePieceKey: PieceKeying {
     /// The longest piece that has a key.
     static let maximumLength = 31
 
