@@ -13,7 +13,7 @@ public enum QuantizationScheme: String, Sendable, CaseIterable {
     case float
 
     /// The most features of a group.
-    private static let groupWidth = 128
+    private static let groupWidth = 64
 
     /// In how many groups of equal width the input of a down projection is quantized.
     func downGroups(features: Int) -> Int {
