@@ -55,7 +55,8 @@ package enum SamplingMath {
     package static func largest(_ values: UnsafeBufferPointer<Float>, rows: Int) -> [Int32] {
         let width = rows > 0 ? values.count / rows : 0
         return (0..<rows).map { row in
-            maximum(UnsafeBufferPointer(rebasing: values[row * width..<(row + 1) * width])).map { Int32($0.index) } ?? -1
+            maximum(UnsafeBufferPointer(rebasing: values[row * width..<(row + 1) * width])).map { Int32($0.index) }
+                ?? -1
         }
     }
 

@@ -12,16 +12,14 @@ public enum QuantizationScheme: String, Sendable, CaseIterable {
     /// Not at all: the reference that others are measured against, several times slower.
     case float
 
-    /// The most features of a group.
-    private static let groupWidth = 64
+    /// Features of a group: what one step of the kernels takes.
+    private static let groupWidth = Kernels.paddedDepth(1)
 
     /// In how many groups of equal width the input of a down projection is quantized.
     func downGroups(features: Int) -> Int {
-        // A narrow row has few elements to stand out among.
-        guard self == .rotated, features >= 8 * Self.groupWidth else { return 1 }
-        // Kernels take whole multiples of their depth; other widths stay whole.
-        let widths = stride(from: Self.groupWidth, to: 0, by: -Kernels.paddedDepth(1))
-        return widths.first { features % $0 == 0 }.map { features / $0 } ?? 1
+        // A narrow row has few elements to stand out among; one that needs padding stays whole.
+        guard self == .rotated, features >= 16 * Self.groupWidth, features % Self.groupWidth == 0 else { return 1 }
+        return features / Self.groupWidth
     }
 
     /// Whether a head of so many weights is kept as INT8. A small one stays in the cache as it is.

@@ -85,7 +85,8 @@ public enum StoredQuantization: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// Checks a member of `config_groups`: INT8 weights per channel, and dynamic INT8 activations per token.
+    /// Checks a member of `config_groups`: INT8 weights per channel, and dynamic INT8 activations per token; a group of
+    /// the head alone may leave the activations as they are, as Octavo does with every head.
     private static func checkGroup(_ group: ConfigurationFile, named name: String) throws(WeightsError) {
         let weights: [(String, JSONValue)] = [
             ("num_bits", 8), ("type", "int"), ("strategy", "channel"), ("symmetric", true),
@@ -97,7 +98,12 @@ public enum StoredQuantization: Sendable, Hashable, CustomStringConvertible {
             try group.expect("format", "int-quantized")
             try group.expect("output_activations", .null)
             try group.expect("weights.dynamic", false)
-            for (part, keys) in [("weights", weights), ("input_activations", activations)] {
+            var parts = [("weights", weights)]
+            let isHead = group.value("targets") == ["lm_head"]
+            if !isHead || group.value("input_activations") ?? .null != .null {
+                parts.append(("input_activations", activations))
+            }
+            for (part, keys) in parts {
                 for (key, expected) in keys {
                     guard group.value("\(part).\(key)") != nil else {
                         throw group.failure("\(part).\(key)", "is missing: expected \(expected.jsonText)")

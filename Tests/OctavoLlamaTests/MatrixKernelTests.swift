@@ -25,6 +25,30 @@ import Testing
         }
     }
 
+    @Test(arguments: [64, 576])
+    func `a vector in two planes has the product of their sum`(depth: Int) {
+        var generator = SeededGenerator(seed: UInt64(depth))
+        for vectors in [1, 2, 3, 4, 5, 9] {
+            let planes = IntegerProduct(
+                rows: 2 * vectors, panels: 4, depth: depth, groups: 1, isExtreme: false, using: &generator)
+            let apart = planes.reference(accumulates: false)
+            for kernels in Kernels.available {
+                for accumulates in [false, true] {
+                    let together = planes.compute(kernels, planes: 2, accumulates: accumulates)
+                    for vector in 0..<vectors {
+                        for channel in 0..<planes.channels {
+                            let high = apart[2 * vector * planes.stride + channel]
+                            let low = apart[(2 * vector + 1) * planes.stride + channel]
+                            let place = vector * planes.stride + channel
+                            let expected = accumulates ? (planes.before[place] + high) + low : high + low
+                            #expect(together[place].bitPattern == expected.bitPattern, "\(kernels.name)")
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     @Test func `the INT8 product is exact at its deepest`() {
         var generator = SeededGenerator(seed: 1)
         let product = IntegerProduct(rows: 2, panels: 1, depth: 65_536, groups: 1, isExtreme: true, using: &generator)
@@ -67,8 +91,8 @@ private struct IntegerProduct {
     let values: [Int8]
     let scales: [Float]
     let before: [Float]
-    private var channels: Int { matrix.panelCount * Kernels.panel }
-    private var stride: Int { channels + 5 }
+    var channels: Int { matrix.panelCount * Kernels.panel }
+    var stride: Int { channels + 5 }
 
     /// - Parameter isExtreme: all weights are -128 or 127 and all activations -127 or 127.
     init(
@@ -99,7 +123,7 @@ private struct IntegerProduct {
     }
 
     /// The rows of the output, columns beyond the matrix included.
-    func compute(_ kernels: Kernels, accumulates: Bool) -> [Float] {
+    func compute(_ kernels: Kernels, planes: Int = 1, accumulates: Bool) -> [Float] {
         let output = GuardedBuffer(rows * stride, canary: floatCanary)
         output.fill(Array(before.prefix(rows * stride)))
         var (values, scales) = (values, scales)
@@ -112,12 +136,13 @@ private struct IntegerProduct {
                 sums.withUnsafeMutableBufferPointer { sums in
                     let activations = Kernels.Activations(
                         values: values.baseAddress!, scales: scales.baseAddress!, sums: sums.baseAddress!,
-                        depth: depth, groups: matrix.groupCount)
+                        depth: depth, groups: matrix.groupCount, planes: planes)
                     // In two parts, as two threads would.
                     let middle = matrix.panelCount / 2
                     for part in [0..<middle, middle..<matrix.panelCount] {
                         kernels.multiply(
-                            activations, rows: rows, by: matrix, panels: part, into: output.base, stride: stride,
+                            activations, rows: rows / planes, by: matrix, panels: part, into: output.base,
+                            stride: stride,
                             accumulates: accumulates)
                     }
                 }

@@ -39,6 +39,61 @@ import Testing
         }
     }
 
+    @Test func `a head that became INT8 with the blocks is used as it was written`() throws {
+        let model = TinyModel(name: "tiny-untied").folder
+        let checkpoint = try Checkpoint.open(model.appending(path: "hf").path())
+        let folder = try Self.makeFolder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let threads = ComputeThreads(count: 2)
+        let calibration = try Calibration(checkpoint, tokens: Self.sample, threads: threads)
+        let layers = checkpoint.configuration.layerCount
+        let shards = QuantizedShards(folder: folder, identity: "test", layerCount: layers)
+        try shards.write(shards.embedding, of: checkpoint, [.tokenEmbedding], linears: [:])
+        for layer in 0..<layers {
+            let linears = try calibration.quantize(block: layer)
+            try shards.write(shards.block(layer), of: checkpoint, TensorRole.block(layer), linears: linears)
+        }
+        let head = try calibration.quantizeHead()
+        try shards.write(
+            shards.head, of: checkpoint, [.outputNorm, .outputHead], linears: [.outputHead: head])
+        try shards.writeIndex()
+        try Self.writeConfiguration(
+            to: folder, from: model.appending(path: "compressed-tensors/config.json"))
+
+        let written = try Checkpoint.open(folder)
+        let stored = try written.matrix(.outputHead)
+        #expect(stored.channelScales == Array(head.scales))
+        let (exact, rounded) = (try checkpoint.matrix(.outputHead), head)
+        var (a, b) = (
+            [Float](repeating: 0, count: exact.columns), [Float](repeating: 0, count: exact.columns)
+        )
+        for row in 0..<exact.rows {
+            a.withUnsafeMutableBufferPointer { exact.read(rows: row..<row + 1, into: $0) }
+            b.withUnsafeMutableBufferPointer { stored.read(rows: row..<row + 1, into: $0) }
+            // Errors are pushed on, so that a weight may miss by a few steps, but no more.
+            #expect(zip(a, b).allSatisfy { abs($0 - $1) < 4 * rounded.scales[row] }, "row \(row)")
+        }
+    }
+
+    /// The configuration of an INT8 model whose head is INT8, too.
+    private static func writeConfiguration(to folder: String, from source: URL) throws {
+        let object = try JSONSerialization.jsonObject(with: Data(contentsOf: source))
+        var configuration = try #require(object as? [String: Any])
+        var quantization = try #require(configuration["quantization_config"] as? [String: Any])
+        var groups = try #require(quantization["config_groups"] as? [String: Any])
+        var head = try #require(groups["group_0"] as? [String: Any])
+        head["targets"] = ["lm_head"]
+        head["input_activations"] = NSNull()
+        groups["group_1"] = head
+        quantization["config_groups"] = groups
+        quantization["ignore"] = [String]()
+        configuration["quantization_config"] = quantization
+        try JSONSerialization.data(withJSONObject: configuration)
+            .write(to: URL(filePath: "\(folder)/config.json"))
+    }
+
+    private static let sample = (0..<1024).map { TokenID($0 * 7919 % 288) }
+
     @Test func `calibrated rounding errs less on the sample than rounding to the nearest`() throws {
         let threads = ComputeThreads(count: 2)
         let checkpoint = try Checkpoint.open(TinyModel(name: "tiny-untied").folder.appending(path: "hf").path())
@@ -77,9 +132,8 @@ import Testing
     }
 
     private func quantizer(_ checkpoint: Checkpoint, _ folder: String) throws -> ModelQuantizer {
-        let sample = (0..<1024).map { TokenID($0 * 7919 % 288) }
-        return try ModelQuantizer(
-            checkpoint, scheme: .rotated, rounding: .calibrated(sample), folder: folder, identity: "test",
+        try ModelQuantizer(
+            checkpoint, scheme: .rotated, rounding: .calibrated(Self.sample), folder: folder, identity: "test",
             threads: ComputeThreads(count: 2))
     }
 

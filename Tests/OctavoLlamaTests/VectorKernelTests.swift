@@ -102,6 +102,50 @@ extension VectorKernelTests {
         }
     }
 
+    @Test(arguments: [1, 16, 63, 64, 576])
+    func `two planes hold a vector to a part in 32,512 of its largest element`(count: Int) {
+        var generator = SeededGenerator(seed: UInt64(count))
+        let x = [Float].random(count, in: -20...20, using: &generator)
+        let depth = Kernels.paddedDepth(count)
+        for kernels in Kernels.available {
+            let values = GuardedBuffer(2 * depth, canary: Int8(-128))
+            let scales = GuardedBuffer(2, canary: floatCanary)
+            let sums = GuardedBuffer(2, canary: Int32.min)
+            let activations = Kernels.Activations(
+                values: values.base, scales: scales.base, sums: sums.base, depth: depth, planes: 2)
+            kernels.quantizePlanes(x, count: count, into: activations, row: 0)
+            #expect(values.isIntact && scales.isIntact && sums.isIntact)
+            let (high, low) = (Array(values.contents[..<depth]), Array(values.contents[depth...]))
+            let largest = x.map(\.magnitude).max() ?? 0
+            for index in 0..<count {
+                let value = Float(high[index]) * scales.contents[0] + Float(low[index]) * scales.contents[1]
+                #expect(abs(value - x[index]) <= largest / 32_512 * 1.001, "\(kernels.name), \(index)")
+            }
+            #expect((high + low).allSatisfy { $0 != -128 } && high[count...].allSatisfy { $0 == 0 })
+            for (plane, sum) in zip([high, low], sums.contents) {
+                #expect(sum == plane.reduce(Int32(0)) { $0 + Int32($1) })
+            }
+        }
+    }
+
+    @Test func `the largest element is found where it is first, and no row that is not finite has one`() {
+        var generator = SeededGenerator(seed: 3)
+        for kernels in Kernels.available {
+            #expect(kernels.largest(UnsafeBufferPointer(start: nil, count: 0)) == nil)
+            for count in [1, 5, 16, 17, 1024, 1025, 3000] {
+                var row = (0..<count).map { _ in Float.random(in: -9...3, using: &generator) }
+                let places = [Int.random(in: 0..<count, using: &generator), count - 1].sorted()
+                for place in places { row[place] = 5 }
+                #expect(row.withUnsafeBufferPointer(kernels.largest) == places[0], "\(kernels.name), \(count)")
+                for bad in [Float.nan, .infinity, -.infinity] {
+                    var broken = row
+                    broken[Int.random(in: 0..<count, using: &generator)] = bad
+                    #expect(broken.withUnsafeBufferPointer(kernels.largest) == nil, "\(kernels.name), \(count)")
+                }
+            }
+        }
+    }
+
     @Test(arguments: [2, 3, 12])
     func `each group of features is quantized as if it were a row of its own`(groups: Int) {
         var generator = SeededGenerator(seed: UInt64(groups))

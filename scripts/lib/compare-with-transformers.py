@@ -112,11 +112,11 @@ def logits(model, prompts):
 def group_width(name, features):
     """How many features of a layer's input share a scale: all of them, but for wide down projections.
 
-    The rule is `QuantizationScheme.downGroups`: the widest multiple of a kernel's 64 up to 128 that divides the row.
+    The rule is `QuantizationScheme.downGroups`: 64, where that divides the row.
     """
-    if not name.endswith(".down_proj") or features < 1024:
+    if not name.endswith(".down_proj") or features < 1024 or features % 64:
         return features
-    return next((width for width in (128, 64) if features % width == 0), features)
+    return 64
 
 
 def quantize_activations(model):

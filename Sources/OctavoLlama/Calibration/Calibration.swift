@@ -63,6 +63,34 @@ package final class Calibration {
         return quantized
     }
 
+    /// Makes the output head INT8, once all blocks are.
+    ///
+    /// - Throws: `WeightsError` when a tensor cannot be read.
+    package func quantizeHead() throws(WeightsError) -> QuantizedRows {
+        let sizes = weights.configuration
+        precondition(nextBlock == sizes.layerCount, "block \(nextBlock) comes before the head")
+        let norm = LlamaModel.Layer.padded(try weights.vector(.outputNorm))
+        let inputs = ActivationStatistics(features: sizes.hiddenSize)
+        let normalized = AlignedBuffer<Float>(count: Self.windowLength * hidden)
+        let rows = FloatRows(
+            base: normalized.base, count: Self.windowLength, width: sizes.hiddenSize, stride: hidden)
+        for window in 0..<windowCount {
+            let stream = FloatRows(
+                base: residual.base + window * Self.windowLength * hidden, count: rows.count, width: rows.width,
+                stride: hidden)
+            threads.run { [kernels, threads] index in
+                for row in threads.share(rows.count, index: index) {
+                    kernels.normalize(
+                        stream[row], weight: norm.base, epsilon: sizes.rmsNormEpsilon,
+                        count: sizes.hiddenSize, into: rows[row])
+                }
+            }
+            inputs.add(rows, kernels: kernels, threads: threads)
+        }
+        let feedback = ErrorFeedback(inputs, kernels: kernels, threads: threads)
+        return feedback.round(try weights.matrix(.outputHead), threads: threads, letGo: weights.releasePages)
+    }
+
     /// Runs the float block and returns what its layers' inputs are like.
     private func observe(block index: Int) throws(WeightsError) -> [LayerSite: ActivationStatistics] {
         let runner = try runner(ofBlock: index, weights, isFloat: true)

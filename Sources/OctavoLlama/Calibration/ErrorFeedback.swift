@@ -21,22 +21,36 @@ package struct ErrorFeedback {
     }
 
     /// Rounds a matrix.
-    package func round(_ matrix: any WeightRows, threads: ComputeThreads) -> QuantizedRows {
+    ///
+    /// - Parameter letGo: called now and then, since a head can be larger than all that is computed at a time.
+    package func round(
+        _ matrix: any WeightRows, threads: ComputeThreads, letGo: () -> Void = {}
+    ) -> QuantizedRows {
         let result = QuantizedRows(rows: matrix.rows, columns: matrix.columns)
-        let groups = (matrix.rows + Lanes.scalarCount - 1) / Lanes.scalarCount
-        threads.run { [self] index in
-            let values = AlignedBuffer<Float>(count: Lanes.scalarCount * matrix.columns)
-            let lanes = AlignedBuffer<Lanes>(count: matrix.columns)
-            for group in stride(from: index, to: groups, by: threads.count) {
-                let first = group * Lanes.scalarCount
-                let rows = first..<min(first + Lanes.scalarCount, matrix.rows)
-                matrix.read(
-                    rows: rows,
-                    into: UnsafeMutableBufferPointer(start: values.base, count: rows.count * matrix.columns))
-                round(rows, values.base, lanes.base, into: result)
-            }
+        for first in stride(from: 0, to: matrix.rows, by: Self.pieceRows) {
+            let rows = first..<min(first + Self.pieceRows, matrix.rows)
+            threads.run { [self] index in round(rows, of: matrix, into: result, thread: index, of: threads.count) }
+            letGo()
         }
         return result
+    }
+
+    /// Rows between two calls of `letGo`; a multiple of the lanes.
+    private static let pieceRows = 16_384
+
+    private func round(
+        _ rows: Range<Int>, of matrix: any WeightRows, into result: QuantizedRows, thread: Int, of threadCount: Int
+    ) {
+        let values = AlignedBuffer<Float>(count: Lanes.scalarCount * matrix.columns)
+        let lanes = AlignedBuffer<Lanes>(count: matrix.columns)
+        let step = Lanes.scalarCount
+        for first in stride(from: rows.lowerBound + thread * step, to: rows.upperBound, by: threadCount * step) {
+            let group = first..<min(first + step, rows.upperBound)
+            matrix.read(
+                rows: group,
+                into: UnsafeMutableBufferPointer(start: values.base, count: group.count * matrix.columns))
+            round(group, values.base, lanes.base, into: result)
+        }
     }
 
     private func round(

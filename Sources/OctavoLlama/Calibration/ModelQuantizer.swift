@@ -17,6 +17,8 @@ public struct ModelQuantizer: Sendable {
     private let weights: any ModelWeights
     private let shards: QuantizedShards
     private let rounding: Rounding
+    /// Whether the head becomes INT8, too.
+    public let quantizesHead: Bool
     private let kernels: Kernels
     private let threads: ComputeThreads
 
@@ -32,6 +34,7 @@ public struct ModelQuantizer: Sendable {
         self.source = source
         weights = try scheme.prepare(source, threads: threads)
         self.rounding = keepsInt8 ? .nearest : rounding
+        quantizesHead = try Self.quantizesHead(weights, scheme: scheme, rounding: self.rounding)
         shards = QuantizedShards(folder: folder, identity: identity, layerCount: source.configuration.layerCount)
         self.kernels = kernels
         self.threads = threads
@@ -64,10 +67,20 @@ public struct ModelQuantizer: Sendable {
         if !shards.isComplete(shards.head) {
             let roles: [TensorRole] = weights.configuration.tiesEmbeddings ? [.outputNorm] : [.outputNorm, .outputHead]
             try checkFinite(roles)
-            try shards.write(shards.head, of: weights, roles, linears: [:])
+            let head = quantizesHead ? try calibration?.quantizeHead() : nil
+            try shards.write(shards.head, of: weights, roles, linears: head.map { [.outputHead: $0] } ?? [:])
         }
         try shards.writeIndex()
         unlink(sampleState)
+    }
+
+    /// A head that would become INT8 when loaded does so here, where its rounding errors can be made to cancel.
+    private static func quantizesHead(
+        _ weights: any ModelWeights, scheme: QuantizationScheme, rounding: Rounding
+    ) throws(WeightsError) -> Bool {
+        guard case .calibrated = rounding, !weights.configuration.tiesEmbeddings else { return false }
+        let head = try weights.matrix(.outputHead)
+        return scheme.quantizesHead(weights: head.rows * head.columns)
     }
 
     private func checkFinite(_ roles: [TensorRole]) throws(WeightsError) {
@@ -80,9 +93,9 @@ public struct ModelQuantizer: Sendable {
     /// The calibration, if there is to be one, and the block to begin at. A block whose shard was written but not what it
     /// made of the sample is made again.
     private func startCalibration(firstMissing: Int) throws(WeightsError) -> (Calibration?, first: Int) {
-        guard case .calibrated(let tokens) = rounding, firstMissing < weights.configuration.layerCount else {
-            return (nil, firstMissing)
-        }
+        let isComplete = firstMissing == weights.configuration.layerCount
+        guard case .calibrated(let tokens) = rounding, !isComplete || (quantizesHead && !shards.isComplete(shards.head))
+        else { return (nil, firstMissing) }
         let calibration = try Calibration(weights, tokens: tokens, kernels: kernels, threads: threads)
         calibration.restore(from: sampleState, identity: shards.identity)
         return (calibration, min(calibration.nextBlock, firstMissing))

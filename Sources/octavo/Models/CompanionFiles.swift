@@ -41,18 +41,20 @@ struct CompanionFiles: Sendable {
     /// - Parameters:
     ///   - folder: where; it must exist.
     ///   - configuration: the model's as written: its embeddings may no longer be tied.
+    ///   - quantizesHead: whether the output head is INT8, too.
     ///   - elementType: the type in which embedding, head and norms are written; the source's if `nil`.
     ///   - extra: what `config.json` gets at its end.
     /// - Throws: `BatchFileError`, naming the file that cannot be written.
     func write(
-        to folder: String, configuration: ModelConfiguration, elementType: ElementType? = nil, extra: JSONObject
+        to folder: String, configuration: ModelConfiguration, quantizesHead: Bool, elementType: ElementType? = nil,
+        extra: JSONObject
     ) throws {
         var json = self.configuration
         json["tie_word_embeddings"] = .bool(configuration.tiesEmbeddings)
         if let elementType { json[json["dtype"] != nil ? "dtype" : "torch_dtype"] = .string(elementType.torchName) }
         // An older name of the same.
         json["compression_config"] = nil
-        json["quantization_config"] = Self.quantization
+        json["quantization_config"] = Self.quantization(ofHead: quantizesHead)
         for member in extra.members { json[member.key] = member.value }
         for file in files + [("config.json", Array(JSONValue.object(json).indentedText.utf8))] {
             try Self.write(file.bytes, to: "\(folder)/\(file.name)")
@@ -67,23 +69,28 @@ struct CompanionFiles: Sendable {
     }
 
     /// What compressed-tensors writes for weights that are INT8 per output channel, and activations that become INT8 per
-    /// token as they come.
-    private static let quantization: JSONValue = [
-        "config_groups": [
-            "group_0": [
-                "format": "int-quantized",
-                "input_activations": [
-                    "dynamic": true, "group_size": nil, "num_bits": 8, "strategy": "token", "symmetric": true,
-                    "type": "int",
-                ],
-                "output_activations": nil, "targets": ["Linear"],
-                "weights": [
-                    "dynamic": false, "group_size": nil, "num_bits": 8, "strategy": "channel", "symmetric": true,
-                    "type": "int",
-                ],
-            ]
-        ],
-        "format": "int-quantized", "global_compression_ratio": nil, "ignore": ["lm_head"], "kv_cache_scheme": nil,
-        "quant_method": "compressed-tensors", "quantization_status": "compressed",
-    ]
+    /// token as they come; those of the head stay as they are.
+    private static func quantization(ofHead quantizesHead: Bool) -> JSONValue {
+        var groups: JSONObject = ["group_0": group("Linear", activations: int8("token", isDynamic: true))]
+        if quantizesHead { groups["group_1"] = group("lm_head", activations: nil) }
+        return [
+            "config_groups": .object(groups), "format": "int-quantized", "global_compression_ratio": nil,
+            "ignore": quantizesHead ? [] : ["lm_head"], "kv_cache_scheme": nil, "quant_method": "compressed-tensors",
+            "quantization_status": "compressed",
+        ]
+    }
+
+    private static func group(_ target: JSONValue, activations: JSONValue) -> JSONValue {
+        [
+            "format": "int-quantized", "input_activations": activations, "output_activations": nil,
+            "targets": [target], "weights": int8("channel", isDynamic: false),
+        ]
+    }
+
+    private static func int8(_ strategy: JSONValue, isDynamic: Bool) -> JSONValue {
+        [
+            "dynamic": .bool(isDynamic), "group_size": nil, "num_bits": 8, "strategy": strategy, "symmetric": true,
+            "type": "int",
+        ]
+    }
 }

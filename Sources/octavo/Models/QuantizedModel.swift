@@ -74,7 +74,8 @@ struct QuantizedModel: Sendable {
         }
         Console.clearProgress()
         try companions.write(
-            to: destination, configuration: quantizer.configuration, extra: ["octavo": .object(description)])
+            to: destination, configuration: quantizer.configuration, quantizesHead: quantizer.quantizesHead,
+            extra: ["octavo": .object(description)])
         let files = try FileManager.default.contentsOfDirectory(atPath: destination)
         let bytes = try files.reduce(0) { sum, name in
             let attributes = try FileManager.default.attributesOfItem(atPath: "\(destination)/\(name)")
