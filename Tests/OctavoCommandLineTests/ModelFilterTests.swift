@@ -174,10 +174,12 @@ extension CommandLineTests {
                 let parts = ["linear_bytes", "embedding_bytes", "head_bytes", "kv_bytes", "step_bytes"]
                 let small = try await memory("--batch", "4", "--context", "64")
                 // Keys and values of 2 heads of 8 elements, padded to 16, in 2 layers.
-                #expect(small["kv_bytes"] == .integer(4 * 64 * 2 * 2 * 2 * 16 * 4))
+                #expect(small["kv_bytes"] == .integer(4 * 64 * 2 * 2 * 2 * 16 * 2))
                 #expect(small["total_bytes"]?.integerValue == parts.compactMap { small[$0]?.integerValue }.reduce(0, +))
-                let half = try await memory("--batch", "4", "--context", "64", "--kv-cache", "f16")
-                #expect(half["kv_bytes"] == .integer(4 * 64 * 2 * 2 * 2 * 16 * 2))
+                for option in [["--kv-cache", "f32"], ["--scheme", "plain"]] {
+                    let whole = try await memory("--batch", "4", "--context", "64", option[0], option[1])
+                    #expect(whole["kv_bytes"] == .integer(4 * 64 * 2 * 2 * 2 * 16 * 4))
+                }
                 let clipped = try await memory("--context", "100000")
                 #expect(clipped["context"] == 512 && clipped["batch"] == 32)
                 let float = try await memory("--scheme", "float")

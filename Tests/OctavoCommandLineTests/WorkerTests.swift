@@ -160,8 +160,8 @@ extension CommandLineTests {
             try await Workbench.with { bench in
                 try writeSamples(bench)
                 let arguments = ["run", bench.path("in.jsonl"), "-o", bench.path("out.jsonl")] + Self.slow
-                // 100 KiB hold too few positions for the longest requests.
-                let first = try await bench.octavo(arguments + ["--kv-memory", "100KiB"])
+                // 50 KiB hold too few positions for the longest requests.
+                let first = try await bench.octavo(arguments + ["--kv-memory", "50KiB"])
                 #expect(first.status == 1, "\(first.standardError)")
                 let results = try bench.read("out.jsonl").split(separator: "\n")
                 let errors = try bench.jsonLines("out.errors.jsonl")
