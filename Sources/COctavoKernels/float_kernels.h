@@ -243,6 +243,19 @@ static inline void write_mixed(const octavo_attention *p, size_t index, size_t d
     __builtin_memcpy(out, mixed, smaller(p->head_dimension - d, OCTAVO_LANES) * sizeof(float));
 }
 
+/// Fetches `bytes` to the second-level cache, which waits for more lines at a time than the first; null is none. Blocks of
+/// a sequence lie far apart, where no CPU looks ahead.
+static inline void fetch(const void *p, size_t bytes) {
+    if (!p) return;
+    for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch((const char *)p + i, 0, 2);
+}
+
+/// The keys (or values) of block b of the sequence, null beyond the last position attended to.
+static inline const void *block_at(const octavo_attention *p, const void *base, size_t b) {
+    if (b * p->block_length >= p->length + p->positions - 1) return 0;
+    return (const char *)base + (size_t)p->blocks[b] * p->block_stride;
+}
+
 /// Calls FUNCTION(LEADING, index, n) for groups of n = 8, 4, 2 or 1 queries; n is a constant in every call, so that the
 /// loops over queries unroll and their sums stay in registers.
 #define FOR_QUERIES(FUNCTION, COUNT, ...)                                                                          \
@@ -257,9 +270,10 @@ static inline void write_mixed(const octavo_attention *p, size_t index, size_t d
     } while (0)
 
 #define ATTENTION(NAME, ELEMENT, LOAD)                                                                             \
-    /* The scores of N queries against VECTORS lane groups of one block's keys. */                                 \
+    /* The scores of N queries against VECTORS lane groups of one block's keys; `next` is what to fetch meanwhile. */ \
     ALWAYS_INLINE void NAME##_score_vectors(                                                                       \
-        const octavo_attention *p, const ELEMENT *keys, size_t t, size_t index, const int N, const int VECTORS) {  \
+        const octavo_attention *p, const ELEMENT *keys, const ELEMENT *next, size_t t, size_t index, const int N,  \
+        const int VECTORS) {                                                                                       \
         lanes sums[8][2];                                                                                          \
         const float *queries[8];                                                                                   \
         UNROLLED for (int n = 0; n < N; n++) {                                                                     \
@@ -267,6 +281,7 @@ static inline void write_mixed(const octavo_attention *p, size_t index, size_t d
             UNROLLED for (int v = 0; v < VECTORS; v++) sums[n][v] = lanes_zero();                                  \
         }                                                                                                          \
         for (size_t d = 0; d < p->head_dimension; d++) {                                                           \
+            fetch(next ? next + d * p->block_length : 0, p->block_length * sizeof(ELEMENT));                       \
             lanes k[2];                                                                                            \
             UNROLLED for (int v = 0; v < VECTORS; v++) k[v] = LOAD(keys + d * p->block_length + v * OCTAVO_LANES); \
             UNROLLED for (int n = 0; n < N; n++) {                                                                 \
@@ -280,13 +295,15 @@ static inline void write_mixed(const octavo_attention *p, size_t index, size_t d
     }                                                                                                              \
     /* The scores of N queries against the block that begins at position `start`. */                               \
     ALWAYS_INLINE void NAME##_score_block(                                                                         \
-        const octavo_attention *p, const ELEMENT *keys, size_t start, size_t index, const int N) {                 \
+        const octavo_attention *p, const ELEMENT *keys, const ELEMENT *next, size_t start, size_t index,           \
+        const int N) {                                                                                             \
         size_t longest = length_at(p, index + N - 1);                                                              \
         if (longest <= start) return;                                                                              \
         size_t count = smaller(padded_lanes(longest - start), p->block_length), t = 0;                             \
-        for (; t + 2 * OCTAVO_LANES <= count; t += 2 * OCTAVO_LANES)                                               \
-            NAME##_score_vectors(p, keys + t, start + t, index, N, 2);                                             \
-        if (t < count) NAME##_score_vectors(p, keys + t, start + t, index, N, 1);                                  \
+        if (index > 0) next = 0;                                                                                   \
+        for (; t + 2 * OCTAVO_LANES <= count; t += 2 * OCTAVO_LANES, next = 0)                                     \
+            NAME##_score_vectors(p, keys + t, next, start + t, index, N, 2);                                       \
+        if (t < count) NAME##_score_vectors(p, keys + t, next, start + t, index, N, 1);                            \
     }                                                                                                              \
     /* Adds p[t] * v[t] of the positions `from` to `to` to the sums of N queries, VECTORS lane groups of each. */  \
     ALWAYS_INLINE void NAME##_mix_range(                                                                           \
@@ -294,9 +311,10 @@ static inline void write_mixed(const octavo_attention *p, size_t index, size_t d
         lanes sums[N][4]) {                                                                                        \
         for (size_t t = from; t < to;) {                                                                           \
             size_t slot = t % p->block_length, end = smaller(to, t - slot + p->block_length);                      \
-            size_t offset = (size_t)p->blocks[t / p->block_length] * p->block_stride;                              \
-            const ELEMENT *values = (const ELEMENT *)((const char *)p->values + offset) + slot * p->head_size + d; \
-            for (; t < end; t++, values += p->head_size) {                                                         \
+            const ELEMENT *values = block_at(p, p->values, t / p->block_length);                                   \
+            const ELEMENT *next = index > 0 || d > 0 ? 0 : block_at(p, p->values, t / p->block_length + 1);        \
+            for (values += slot * p->head_size + d; t < end; t++, slot++, values += p->head_size) {                \
+                fetch(next ? next + slot * p->head_size : 0, p->head_size * sizeof(ELEMENT));                      \
                 lanes v[4];                                                                                        \
                 UNROLLED for (int c = 0; c < VECTORS; c++) v[c] = LOAD(values + c * OCTAVO_LANES);                 \
                 UNROLLED for (int n = 0; n < N; n++) {                                                             \
@@ -330,9 +348,10 @@ static inline void write_mixed(const octavo_attention *p, size_t index, size_t d
     static void NAME(const octavo_attention *p) {                                                                  \
         size_t count = p->positions * p->heads, longest = p->length + p->positions - 1;                            \
         for (size_t start = 0; start < longest; start += p->block_length) {                                        \
-            size_t offset = (size_t)p->blocks[start / p->block_length] * p->block_stride;                          \
-            const ELEMENT *keys = (const ELEMENT *)((const char *)p->keys + offset);                               \
-            FOR_QUERIES(NAME##_score_block, count, p, keys, start);                                                \
+            const ELEMENT *keys = block_at(p, p->keys, start / p->block_length);                                   \
+            const ELEMENT *next = block_at(p, p->keys, start / p->block_length + 1);                               \
+            if (!next) next = block_at(p, p->values, 0);                                                           \
+            FOR_QUERIES(NAME##_score_block, count, p, keys, next, start);                                          \
         }                                                                                                          \
         FOR_QUERIES(NAME##_mix, count, p);                                                                         \
     }
