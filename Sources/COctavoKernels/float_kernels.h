@@ -374,10 +374,17 @@ static uint64_t float_peak(size_t rounds) {
     return (uint64_t)rounds * CHAINS * OCTAVO_LANES;
 }
 
-static float read_all(const float *x, size_t count) {
+static float read_all(const float *x, size_t count, size_t streams, size_t ahead) {
     lanes sums[4] = {lanes_zero(), lanes_zero(), lanes_zero(), lanes_zero()};
-    for (size_t i = 0; i < count; i += 4 * OCTAVO_LANES)
-        for (int j = 0; j < 4; j++) sums[j] = lanes_add(sums[j], lanes_load(x + i + j * OCTAVO_LANES));
+    size_t part = count / streams;
+    for (size_t i = 0; i < part; i += 4 * OCTAVO_LANES)
+        for (size_t stream = 0; stream < streams; stream++) {
+            const float *from = x + stream * part + i;
+            for (int j = 0; j < 4; j++) {
+                if (ahead > 0) __builtin_prefetch((const char *)(from + j * OCTAVO_LANES) + ahead, 0, 2);
+                sums[j] = lanes_add(sums[j], lanes_load(from + j * OCTAVO_LANES));
+            }
+        }
     return lanes_fold_add(lanes_add(lanes_add(sums[0], sums[1]), lanes_add(sums[2], sums[3])));
 }
 

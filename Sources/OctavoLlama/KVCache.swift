@@ -107,6 +107,16 @@ package final class KVCache {
         return sequence.blocks
     }
 
+    /// Makes an empty sequence hold what another holds, in blocks of its own.
+    package func copy(_ source: SequenceID, to target: SequenceID) {
+        extend(target, by: length(of: source))
+        let (from, to) = (blocks(of: source).base, blocks(of: target).base)
+        for index in 0..<(length(of: source) + shape.blockLength - 1) / shape.blockLength {
+            (storage.base + Int(to[index]) * shape.blockBytes)
+                .update(from: storage.base + Int(from[index]) * shape.blockBytes, count: shape.blockBytes)
+        }
+    }
+
     /// What attention of one layer and head reads of a sequence.
     package func view(_ blocks: AlignedBuffer<Int32>, layer: Int, head: Int) -> View {
         let keys = storage.base + (layer * 2 * shape.headCount + head) * shape.headBytes

@@ -276,9 +276,10 @@ extension Kernels {
     /// Runs float multiply-adds from registers; returns how many.
     func floatPeak(rounds: Int) -> Int { Int(table.pointee.float_peak(rounds)) }
 
-    /// Reads part of a buffer.
-    func readAll(_ buffer: AlignedBuffer<Float>, _ range: Range<Int>) {
-        precondition(range.upperBound <= buffer.count && range.count % (4 * Self.lanes) == 0)
-        _ = table.pointee.read_all(buffer.base + range.lowerBound, range.count)
+    /// Reads part of a buffer in several streams, fetching each `ahead` bytes before it is read.
+    func readAll(_ buffer: AlignedBuffer<Float>, _ range: Range<Int>, streams: Int, ahead: Int) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= buffer.count)
+        precondition(streams > 0 && range.count % (4 * Self.lanes * streams) == 0)
+        _ = table.pointee.read_all(buffer.base + range.lowerBound, range.count, streams, ahead)
     }
 }

@@ -87,6 +87,13 @@ public final class LlamaModel: Sendable {
         return configuration.layerCount
             * (attention + 3 * configuration.hiddenSize * configuration.intermediateSize)
     }
+
+    /// INT8 multiply-accumulates of a row of logits: two for each weight, since it is multiplied by two planes. 0 if the
+    /// head is not INT8.
+    public var headProductCount: Int {
+        guard case .int8 = head else { return 0 }
+        return 2 * configuration.vocabularySize * configuration.hiddenSize
+    }
 }
 
 extension LlamaModel.Layer {

@@ -60,11 +60,7 @@ extension LlamaRunner {
         let gated = FloatRows(
             base: memory.gated.base, count: tokens.count, width: model.configuration.intermediateSize,
             stride: memory.gatedStride)
-        prepare(gated, for: weights.down) { [self] row, output in
-            let gate = memory.gateUp.base + row * 2 * memory.intermediate
-            kernels.siluMultiply(
-                gate: gate, up: gate + memory.intermediate, count: memory.intermediate, into: output)
-        }
+        gate(gated, for: weights.down)
         observe?(.down(layer), gated)
         multiplyAndAdd(gated, by: weights.down)
         observe?(.block(layer), residualRows(tokens.count))
@@ -87,27 +83,35 @@ extension LlamaRunner {
                     row: output)
             }
         }
-        threads.run { [self] index in multiplyByHead(rows.count, thread: index) }
-        threads.run { [self] index in
-            for row in threads.share(rows.count, index: index) {
-                memory.largestLogits.base[row] = kernels.largest(logits(ofRow: row)).map(Int32.init) ?? -1
-            }
-        }
+        multiply(outputs: rows.count, byHead: model.head)
+        findLargest(rows.count)
         return rows.count
     }
 
-    private func multiplyByHead(_ count: Int, thread: Int) {
-        switch model.head {
-        case .int8(let head):
-            kernels.multiply(
-                memory.outputPlanes(for: head), rows: count, by: head,
-                panels: threads.share(head.panelCount, index: thread), into: memory.logits.base,
-                stride: memory.logitsStride, accumulates: false)
-        case .float(let head):
-            kernels.multiply(
-                memory.outputs.base, rows: count, by: head,
-                columns: threads.share(vocabularySize, index: thread, unit: 4), into: memory.logits.base,
-                stride: memory.logitsStride)
+    /// Multiplies the outputs that are prepared by the head.
+    func multiply(outputs count: Int, byHead head: LinearLayer) {
+        threads.run { [self] index in
+            switch head {
+            case .int8(let head):
+                kernels.multiply(
+                    memory.outputPlanes(for: head), rows: count, by: head,
+                    panels: threads.share(head.panelCount, index: index), into: memory.logits.base,
+                    stride: memory.logitsStride, accumulates: false)
+            case .float(let head):
+                kernels.multiply(
+                    memory.outputs.base, rows: count, by: head,
+                    columns: threads.share(vocabularySize, index: index, unit: 4), into: memory.logits.base,
+                    stride: memory.logitsStride)
+            }
+        }
+    }
+
+    /// Finds the largest logit of each row.
+    func findLargest(_ count: Int) {
+        threads.run { [self] index in
+            for row in threads.share(count, index: index) {
+                memory.largestLogits.base[row] = kernels.largest(logits(ofRow: row)).map(Int32.init) ?? -1
+            }
         }
     }
 
@@ -119,11 +123,21 @@ extension LlamaRunner {
 // MARK: - Phases
 
 extension LlamaRunner {
-    private func normalize(_ rows: FloatRows, weight: AlignedBuffer<Float>, for layer: LinearLayer) {
+    /// Normalizes rows of the residual stream.
+    func normalize(_ rows: FloatRows, weight: AlignedBuffer<Float>, for layer: LinearLayer) {
         prepare(rows, for: layer) { [self] row, output in
             kernels.normalize(
                 memory.residual.base + row * memory.hidden, weight: weight.base,
                 epsilon: model.configuration.rmsNormEpsilon, count: rows.width, into: output)
+        }
+    }
+
+    /// silu(gate) * up of the rows that are projected.
+    func gate(_ rows: FloatRows, for layer: LinearLayer) {
+        prepare(rows, for: layer) { [self] row, output in
+            let gate = memory.gateUp.base + row * 2 * memory.intermediate
+            kernels.siluMultiply(
+                gate: gate, up: gate + memory.intermediate, count: memory.intermediate, into: output)
         }
     }
 
@@ -142,7 +156,7 @@ extension LlamaRunner {
     }
 
     /// Multiplies rows that are prepared.
-    private func multiply(
+    func multiply(
         _ rows: FloatRows, by layer: LinearLayer, into output: UnsafeMutablePointer<Float>, stride: Int,
         accumulates: Bool = false
     ) {
@@ -165,7 +179,7 @@ extension LlamaRunner {
     }
 
     /// Adds the product to the residual stream.
-    private func multiplyAndAdd(_ rows: FloatRows, by layer: LinearLayer) {
+    func multiplyAndAdd(_ rows: FloatRows, by layer: LinearLayer) {
         switch layer {
         case .int8: multiply(rows, by: layer, into: memory.residual.base, stride: memory.hidden, accumulates: true)
         case .float:
@@ -174,7 +188,7 @@ extension LlamaRunner {
         }
     }
 
-    private func normalizedRows(_ count: Int) -> FloatRows {
+    func normalizedRows(_ count: Int) -> FloatRows {
         FloatRows(
             base: memory.normalized.base, count: count, width: model.configuration.hiddenSize, stride: memory.hidden)
     }
@@ -221,7 +235,7 @@ extension LlamaRunner {
 
     /// Attention of every stretch of positions and key-value head; a thread that is free takes the next, since they
     /// differ in cost.
-    private func attendHeads(_ layer: Int, _ stretches: [Stretch]) {
+    func attendHeads(_ layer: Int, _ stretches: [Stretch]) {
         let sizes = model.configuration
         let group = sizes.headCount / sizes.keyValueHeadCount
         threads.run(items: stretches.count * sizes.keyValueHeadCount) { [self] thread, item in

@@ -77,6 +77,9 @@ public final class LlamaRunner: ModelRunner, @unchecked Sendable {
         return try cache.makeSequence(length: length)
     }
 
+    /// Makes an empty sequence hold what another holds: the same tokens, not computed again.
+    package func copy(_ source: SequenceID, to target: SequenceID) { cache.copy(source, to: target) }
+
     /// Gives a sequence's room back.
     public func release(_ sequence: SequenceID) { cache.release(sequence) }
 

@@ -18,20 +18,5 @@ extension CommandLineTests {
                 #expect(outcome.standardOutput.isEmpty)
             }
         }
-
-        @Test func `the engine's benchmark runs on the smallest vocabulary, and gives its ceilings`() async throws {
-            try await Workbench.withoutDatabase { bench in
-                let outcome = try await bench.octavo(
-                    "bench", "engine", TestModels.tiny, "--runs", "1", "--requests", "2", "--json")
-                #expect(outcome.status == 0, "\(outcome.standardError)")
-                let lines = try outcome.standardOutput.split(separator: "\n").map { try JSONValue.parse(String($0)) }
-                #expect(lines.first?["model"] == "hf")
-                let prefill = lines.filter { $0["benchmark"] == "prefill" }
-                #expect(
-                    !prefill.isEmpty
-                        && prefill.allSatisfy { ($0["value"]?.doubleValue ?? 0) > 0 && $0["unit"] == "tokens/s" })
-                #expect(lines.contains { $0["benchmark"] == "decode" && $0["case"]?["batch"] == 32 })
-            }
-        }
     }
 }

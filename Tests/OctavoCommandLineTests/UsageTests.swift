@@ -6,7 +6,8 @@ extension CommandLineTests {
         static let commands = [
             "run", "enqueue", "worker", "status", "export", "cancel", "pause", "resume", "retry", "delete",
             "database start", "database stop", "database status", "database url", "database migrate", "model inspect",
-            "model tokenize", "model detokenize", "model render", "model logits", "model generate",
+            "model tokenize", "model detokenize", "model render", "model logits", "model generate", "bench ceilings",
+            "bench kernels", "bench engine", "bench tokenizer",
         ]
 
         @Test func `the help of every command shows an example`() async throws {
@@ -29,7 +30,11 @@ extension CommandLineTests {
             "enqueue x --max-tokens -1", "enqueue x --temperature -1", "run x --max-batch 0", "run x --threads 0",
             "run x --json", "run x --model y --kernels none", "export 1 --follow", "export", "export 1 --format csv",
             "worker", "worker --model x --kv-memory much", "database frobnicate", "model inspect",
-            "status --log-level loud",
+            "status --log-level loud", "bench engine", "bench engine x --shape llama-3-8b",
+            "bench engine --shape llama-4", "bench engine --shape llama-3-8b:0", "bench engine --shape llama-3-8b:33",
+            "bench engine x --prefill 128,", "bench engine x --decode 0", "bench engine x --context 0",
+            "bench engine x --new-tokens 0", "bench engine x --requests -1", "bench kernels --shape llama-3-8b:x",
+            "bench kernels --working-set 1", "bench kernels --runs 0",
         ])
         func `wrong usage ends with status 64 and a hint`(command: String) async throws {
             try await Workbench.withoutDatabase { bench in

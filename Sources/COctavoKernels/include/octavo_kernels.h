@@ -151,8 +151,9 @@ typedef struct {
     /// measure.
     uint64_t (*int8_peak)(size_t rounds);
     uint64_t (*float_peak)(size_t rounds);
-    /// Reads `count` floats (a multiple of OCTAVO_LANES * 4) and returns a sum that depends on all of them.
-    float (*read_all)(const float *x, size_t count);
+    /// Reads `count` floats (a multiple of OCTAVO_LANES * 4 * streams) in as many equal parts side by side, each fetched
+    /// `ahead` bytes before it is read (0: not), and returns a sum that depends on all of them.
+    float (*read_all)(const float *x, size_t count, size_t streams, size_t ahead);
 } octavo_kernels;
 
 /// Every table that this CPU can run, the fastest first; the last is "scalar". Returns their number.

@@ -6,15 +6,17 @@ struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure the machine, the engine and the tokenizer.",
         discussion: """
-            Figures are medians. A share is of the INT8 multiply-accumulates that the machine can do from registers,
-            measured in the same run: what the linear layers of the tokens computed would take at that rate.
+            Figures are medians. A share is of what the machine can do at most, measured in the same run: INT8
+            multiply-accumulates and f32 multiply-adds from registers, and the bandwidth of reading memory.
 
             Examples:
               octavo bench ceilings
+              octavo bench kernels --shape smollm2-135m
+              octavo bench engine --shape llama-3-8b:4
               octavo bench engine MODEL --json > bench.jsonl
               octavo bench tokenizer MODEL
             """,
-        subcommands: [BenchCeilings.self, BenchEngine.self, BenchTokenizer.self])
+        subcommands: [BenchCeilings.self, BenchKernels.self, BenchEngine.self, BenchTokenizer.self])
 }
 
 struct BenchCeilings: ParsableCommand {
@@ -35,39 +37,8 @@ struct BenchCeilings: ParsableCommand {
         report.header(threads: most, kernels: selected.name, model: nil)
         for count in Set([1, most]).sorted() {
             let ceilings = Ceilings(threads: ComputeThreads(count: count), kernels: selected)
-            let which = [("threads", "\(count)")]
-            report.line("int8 peak", which, value: ceilings.int8PerSecond / 1e9, unit: "GMAC/s")
-            report.line("f32 peak", which, value: ceilings.floatPerSecond / 1e9, unit: "GFMA/s")
-            report.line("read bandwidth", which, value: ceilings.bytesPerSecond / 1e9, unit: "GB/s")
+            report.ceilings(ceilings, threads: count)
         }
-    }
-}
-
-struct BenchEngine: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "engine",
-        abstract: "Prefill by prompt length, decode by batch size, and an offline job of mixed lengths.",
-        discussion: "Example:\n  octavo bench engine models/SmolLM2-135M-Instruct.Q4_1.gguf")
-    @OptionGroup var options: ComputeOptions
-    @Option(help: "How often each is measured.") var runs = 3
-    @Option(help: "Requests of the offline job.") var requests = 64
-    @Flag(help: "Print one JSON object a line.") var json = false
-
-    func validate() throws {
-        guard (1...100).contains(runs), (1...100_000).contains(requests) else {
-            throw ValidationError("--runs must be between 1 and 100, --requests between 1 and 100000")
-        }
-    }
-
-    func run() async throws {
-        let model = try options.load()
-        let report = BenchReport(json: json)
-        report.header(threads: model.runner.threads.count, kernels: model.runner.kernels.name, model: model.names[0])
-        let ceilings = Ceilings(threads: model.runner.threads, kernels: model.runner.kernels)
-        let bench = EngineBenchmark(model: model, runs: runs, peak: ceilings.int8PerSecond, report: report)
-        for length in [128, 512, 1024] { try bench.prefill(length: length) }
-        for batch in [1, 8, 32] { try bench.decode(batch: batch, context: 256) }
-        await bench.offlineJob(requests: requests)
     }
 }
 

@@ -1,0 +1,91 @@
+import Foundation
+import OctavoBatching
+import OctavoCore
+import OctavoEngine
+import OctavoLlama
+
+/// A job as users have it: prompts of mixed lengths, planned and run.
+extension EngineBenchmark {
+    /// What a run of the job did.
+    private struct Tally {
+        /// Prompt tokens and new tokens of the answers.
+        var useful = 0
+        var generated = 0
+        /// Prompt tokens and new tokens that steps computed.
+        var prefilled = 0
+        var sampled = 0
+
+        mutating func count(_ event: GenerationEvent, prompts: [Int: Int], control: GenerationControl) {
+            switch event {
+            case .finished(let completion):
+                generated += completion.tokens.count
+                useful += completion.tokens.count + prompts[completion.id, default: 0]
+            case .step(let step):
+                prefilled += step.prefillTokens
+                sampled += step.sampledTokens
+            case .checkpoint(let checkpoint): control.acknowledge(checkpoint.number)
+            case .failed: break
+            }
+        }
+    }
+
+    /// Prompts of log-normal lengths, each answered with so many tokens.
+    func offlineJob(_ engine: LocalEngine, requests count: Int, newTokens: Int) async {
+        let requests = requests(count, newTokens: newTokens)
+        var samples: [(rate: Double, useful: Double, linear: Double, head: Double)] = []
+        for run in 0..<runs {
+            let start = ContinuousClock.now
+            let tally = await answer(requests, engine)
+            let seconds = (ContinuousClock.now - start) / .seconds(1)
+            let computed = Double(tally.prefilled + tally.sampled)
+            samples.append(
+                (
+                    rate: Double(tally.generated) / seconds, useful: 100 * Double(tally.useful) / max(computed, 1),
+                    linear: computed * Double(runner.model.linearWeightCount) / seconds,
+                    head: Double(tally.sampled) / seconds
+                ))
+            Console.progress("offline job: run \(run + 1) of \(runs)")
+        }
+        Console.clearProgress()
+        let place = [("requests", "\(count)"), ("new tokens", "\(newTokens)")]
+        let median = samples.sorted { $0.rate < $1.rate }[runs / 2]
+        let linear = peak > 0 ? [BenchReport.Share(limit: Self.linearLimit, value: median.linear / peak)] : []
+        report.line(
+            "offline job", place, samples: samples.map(\.rate), unit: "new tokens/s",
+            otherShares: linear + headShare(logitsPerSecond: median.head))
+        report.line("offline job, useful tokens", place, samples: samples.map(\.useful), unit: "%")
+    }
+
+    private func answer(_ requests: [GenerationRequest], _ engine: LocalEngine) async -> Tally {
+        let prompts = Dictionary(uniqueKeysWithValues: requests.map { ($0.id, $0.promptTokens.count) })
+        var tally = Tally()
+        for batch in BatchPlanner(capacity: engine.capacity).plan(requests).batches {
+            let control = GenerationControl()
+            for await event in engine.generate(batch, control: control) {
+                tally.count(event, prompts: prompts, control: control)
+            }
+        }
+        return tally
+    }
+
+    private func requests(_ count: Int, newTokens: Int) -> [GenerationRequest] {
+        (0..<count).map { index in
+            // Quantiles of a log-normal distribution by the logistic approximation: the same lengths in every run.
+            let quantile = (Double(index) + 0.5) / Double(count)
+            let length = 120 * exp(0.8 * 0.5513 * log(quantile / (1 - quantile)))
+            var sampling = SamplingParameters()
+            sampling.temperature = 0
+            sampling.seed = 0
+            sampling.maxTokens = newTokens
+            sampling.ignoresEndTokens = true
+            let prompt = tokens(min(max(Int(length), 4), 1000), seed: index)
+            return GenerationRequest(id: index, promptTokens: prompt, sampling: sampling)
+        }
+    }
+}
+
+/// Tokens that stand for nothing: a benchmark measures the model alone.
+struct SilentTokens: TokenDecoding {
+    func bytes(of token: TokenID) -> [UInt8] { [] }
+    func isSpecial(_ token: TokenID) -> Bool { false }
+}
