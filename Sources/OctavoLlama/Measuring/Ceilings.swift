@@ -28,7 +28,7 @@ public struct Ceilings: Sendable {
             for element in threads.share(buffer.count, index: index, unit: unit) { buffer.base[element] = 1 }
         }
         var best = 0.0
-        for (streams, ahead) in patterns + patterns + patterns {
+        for (streams, ahead) in repeatElement(patterns, count: 6).joined() {
             let start = ContinuousClock.now
             threads.run { index in
                 kernels.readAll(
