@@ -235,7 +235,7 @@ static inline float exponentiate(float *scores, size_t length) {
     return lanes_fold_add(sum);
 }
 
-/// Divides the sums of one query by its total and writes `count` of them.
+/// Divides a lane group of one query's sums by its total and writes those that are no padding.
 static inline void write_mixed(const octavo_attention *p, size_t index, size_t d, lanes sum, float total) {
     float mixed[OCTAVO_LANES];
     lanes_store(mixed, lanes_div(sum, lanes_set(total)));
@@ -256,8 +256,8 @@ static inline const void *block_at(const octavo_attention *p, const void *base, 
     return (const char *)base + (size_t)p->blocks[b] * p->block_stride;
 }
 
-/// Calls FUNCTION(LEADING, index, n) for groups of n = 8, 4, 2 or 1 queries; n is a constant in every call, so that the
-/// loops over queries unroll and their sums stay in registers.
+/// Calls FUNCTION(..., index, n) for groups of n = 8, 4, 3, 2 or 1 of COUNT queries; n is a constant in every call, so that
+/// the loops over queries unroll and their sums stay in registers.
 #define FOR_QUERIES(FUNCTION, COUNT, ...)                                                                          \
     do {                                                                                                           \
         size_t index = 0, queries = COUNT;                                                                         \
