@@ -135,13 +135,13 @@ import Testing
             let batch = try await fixture.addBatch(count: 4)
             let runner = ScriptedRunner(stepLimit: 2)
             let running = RunningWorker(
-                fixture.makeWorker(runner, checkpointTokens: 2) { $0.leaseDuration = .seconds(60) })
+                fixture.makeWorker(runner, checkpointTokens: 2) { $0.leaseDuration = .seconds(600) })
             #expect(await eventually { runner.steps == 2 })
             try await fixture.connection.run { session in
                 try session.transaction { session in
                     try session.execute("LOCK TABLE octavo.leases IN ACCESS EXCLUSIVE MODE")
                     runner.resume()
-                    let deadline = ContinuousClock.now + .seconds(15)
+                    let deadline = ContinuousClock.now + .seconds(120)
                     while runner.steps < 40, ContinuousClock.now < deadline {
                         try session.execute("SELECT pg_sleep(0.05)")
                     }

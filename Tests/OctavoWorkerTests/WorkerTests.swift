@@ -34,7 +34,7 @@ import Testing
             let bodies = ["fine", "bad!", "fine, too"].map { WorkerFixture.body($0, tokens: 10) }
             let batch = try await fixture.addBatch(bodies: bodies, maximumAttempts: 3)
             let running = RunningWorker(fixture.makeWorker())
-            let hasEnded = try await eventually(within: .seconds(20)) {
+            let hasEnded = try await eventually {
                 try await fixture.integers(
                     "UPDATE octavo.segments SET available_at = 'epoch' WHERE available_at IS NOT NULL")
                 return try await fixture.queue.batchSummary(batch).state == .completed
