@@ -72,9 +72,13 @@ static void quantize(const float *x, size_t count, size_t groups, int8_t *q, flo
 
 static void quantize_planes(const float *x, size_t count, int8_t *q, float scales[2], int32_t sums[2]) {
     size_t padded = padded_lanes(count), depth = (count + OCTAVO_DEPTH - 1) / OCTAVO_DEPTH * OCTAVO_DEPTH;
-    lanes largest = lanes_zero();
-    for (size_t i = 0; i < padded; i += OCTAVO_LANES) largest = lanes_max(largest, lanes_abs(lanes_load(x + i)));
-    float s = lanes_fold_max(largest) / 16256.0f;
+    lanes largest = lanes_zero(), not_finite = lanes_zero();
+    for (size_t i = 0; i < padded; i += OCTAVO_LANES) {
+        lanes a = lanes_load(x + i);
+        largest = lanes_max(largest, lanes_abs(a));
+        not_finite = lanes_fma(a, lanes_zero(), not_finite);  // 0, or NaN for ever
+    }
+    float s = lanes_fold_max(largest) / 16256.0f, check = lanes_fold_add(not_finite);
     s = s > 1e-7f ? s : 1e-7f;
     lanes inverse = lanes_set(1.0f / s), bound = lanes_set(16256.0f), lower_bound = lanes_set(-16256.0f);
     integers high_total = integers_zero(), low_total = integers_zero();
@@ -89,7 +93,7 @@ static void quantize_planes(const float *x, size_t count, int8_t *q, float scale
         low_total = integers_add(low_total, low);
     }
     for (size_t i = padded; i < depth; i++) q[i] = q[depth + i] = 0;
-    scales[0] = 128.0f * s, scales[1] = s;
+    scales[0] = 128.0f * s + check, scales[1] = s + check;  // no maximum shows a NaN, but the logits must
     sums[0] = integers_fold_add(high_total), sums[1] = integers_fold_add(low_total);
 }
 

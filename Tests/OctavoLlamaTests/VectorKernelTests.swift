@@ -128,6 +128,24 @@ extension VectorKernelTests {
         }
     }
 
+    @Test(arguments: [Float.nan, -.nan, .infinity, -.infinity])
+    func `a vector with an element that is no finite number has planes without a scale`(bad: Float) {
+        for kernels in Kernels.available {
+            for place in [0, 17, 63] {
+                var x = [Float](repeating: 1, count: 64)
+                x[place] = bad
+                let values = GuardedBuffer(128, canary: Int8(0))
+                let scales = GuardedBuffer(2, canary: floatCanary)
+                let sums = GuardedBuffer(2, canary: Int32(0))
+                let activations = Kernels.Activations(
+                    values: values.base, scales: scales.base, sums: sums.base, depth: 64, planes: 2)
+                kernels.quantizePlanes(x, count: 64, into: activations, row: 0)
+                #expect(scales.contents.allSatisfy { $0.isNaN }, "\(kernels.name), \(place)")
+                #expect(values.isIntact && scales.isIntact && sums.isIntact)
+            }
+        }
+    }
+
     @Test func `the largest element is found where it is first, and no row that is not finite has one`() {
         var generator = SeededGenerator(seed: 3)
         for kernels in Kernels.available {

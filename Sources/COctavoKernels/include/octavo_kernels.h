@@ -121,7 +121,8 @@ typedef struct {
 
     /// x in two planes of seven bits and their signs: s = max(absmax / 16256, 1e-7); r = clamp(rint(x * (1 / s)),
     /// -16256, 16256); high = rint(r / 128), halves to even; low = r - 128 high. q gets [2][count padded to
-    /// OCTAVO_DEPTH], high first, `scales` 128 s and s, `sums` the sums of high and low.
+    /// OCTAVO_DEPTH], high first, `scales` 128 s and s, or NaN if an element is NaN or infinite, `sums` the sums of high
+    /// and low.
     void (*quantize_planes)(const float *x, size_t count, int8_t *q, float scales[2], int32_t sums[2]);
 
     /// The index of the largest of `count` floats, the lowest of several; `count` if any is NaN or infinite.
