@@ -97,7 +97,19 @@ class OpenVINO:
         return times[-new_tokens:]
 
 
-class LlamaCpp:
+class Batched:
+    """A peer that answers at most so many prompts together as its `complete_together` has room for, by length."""
+
+    def complete(self, prompts, new_tokens):
+        times = []
+        prompts = sorted(prompts, key=len)
+        rows = most_rows(new_tokens)
+        for start in range(0, len(prompts), rows):
+            times = self.complete_together(prompts[start : start + rows], new_tokens)
+        return times
+
+
+class LlamaCpp(Batched):
     """llama.cpp by its C functions, many sequences in a batch."""
 
     rows = 64
@@ -144,14 +156,6 @@ class LlamaCpp:
                 likeliest[sequence] = int(numpy.ctypeslib.as_array(logits, (self.vocabulary_size,)).argmax())
         return likeliest
 
-    def complete(self, prompts, new_tokens):
-        times = []
-        prompts = sorted(prompts, key=len)
-        rows = most_rows(new_tokens)
-        for start in range(0, len(prompts), rows):
-            times = self.complete_together(prompts[start : start + rows], new_tokens)
-        return times
-
     def complete_together(self, prompts, new_tokens):
         self.api.llama_memory_clear(self.api.llama_get_memory(self.context), True)
         entries = [
@@ -178,7 +182,7 @@ class LlamaCppQ8(LlamaCpp):
         super().__init__(options, "model-q8_0.gguf")
 
 
-class TorchAO:
+class TorchAO(Batched):
     """INT8 weights and activations in transformers, without compilation."""
 
     def __init__(self, options):
@@ -195,14 +199,6 @@ class TorchAO:
             Int8DynamicActivationInt8WeightConfig(),
             filter_fn=lambda module, name: isinstance(module, torch.nn.Linear) and name != "lm_head",
         )
-
-    def complete(self, prompts, new_tokens):
-        times = []
-        prompts = sorted(prompts, key=len)
-        rows = most_rows(new_tokens)
-        for start in range(0, len(prompts), rows):
-            times = self.complete_together(prompts[start : start + rows], new_tokens)
-        return times
 
     def complete_together(self, prompts, new_tokens):
         torch = self.torch
