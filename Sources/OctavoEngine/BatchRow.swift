@@ -20,6 +20,8 @@ struct BatchRow {
     private(set) var generated: [TokenID]
     /// How the row ended, once it has.
     private(set) var outcome: GenerationEvent?
+    /// Tokens of the prompt whose keys and values were not computed for it.
+    private(set) var cachedTokens = 0
     private var stop: StopCondition
     private let sampler: Sampler
     private var logprobs: [TokenLogprob] = []
@@ -65,7 +67,20 @@ struct BatchRow {
         return max(0, min(count, missingLogprobs + 1 - remaining))
     }
 
+    /// Counts tokens as computed.
     mutating func consume(_ count: Int) { pending = pending.dropFirst(count) }
+
+    /// The part of the prompt that may be shared: all but its last token, whose logits choose the first of the answer.
+    static func prefix(of request: GenerationRequest) -> ArraySlice<TokenID> { request.promptTokens.dropLast() }
+
+    /// Takes note that the first `count` positions are held; returns how many of them were not computed for it.
+    mutating func skip(to count: Int) -> Int {
+        let new = count - (request.promptTokens.count + generated.count - pending.count)
+        guard new > 0 else { return 0 }
+        consume(new)
+        cachedTokens += new
+        return new
+    }
 
     /// Reads the logits of the `offset`-th position asked for. Called before the step's tokens are consumed.
     func read(_ logits: LogitsRow, offset: Int) -> Reading {
@@ -101,7 +116,8 @@ struct BatchRow {
         let reported = request.sampling.topLogprobs.map { _ in Array(logprobs.prefix(stop.tokensInText)) }
         outcome = .finished(
             Completion(
-                id: request.id, tokens: generated, text: stop.string, finishReason: reason, logprobs: reported))
+                id: request.id, tokens: generated, text: stop.string, finishReason: reason, logprobs: reported,
+                cachedTokens: cachedTokens))
     }
 
     /// The tokens generated since the last checkpoint, if any, which are thereby checkpointed.

@@ -1,56 +1,87 @@
 import OctavoCore
 
-/// The life of one static batch: prefill, then decode until every row is finished.
+/// The life of a generation: rows join as there is room, are prefilled and decoded beside each other, and leave as they
+/// end.
 struct BatchRun {
     let runner: any ModelRunner
     let tokens: any TokenDecoding
     let endTokens: Set<TokenID>
     let configuration: LocalEngine.Configuration
+    let maximumRows: Int
     let control: GenerationControl
     let emit: (GenerationEvent) -> Void
     private var rows: [BatchRow] = []
+    /// Whether the next in line found no room; none comes before a row leaves.
+    private var isFull = false
     private var checkpoints = 0
     private var lastCheckpoint = ContinuousClock.now
 
     init(
         runner: any ModelRunner, tokens: any TokenDecoding, endTokens: Set<TokenID>,
-        configuration: LocalEngine.Configuration, control: GenerationControl,
+        configuration: LocalEngine.Configuration, maximumRows: Int, control: GenerationControl,
         emit: @escaping (GenerationEvent) -> Void
     ) {
         self.runner = runner
         self.tokens = tokens
         self.endTokens = endTokens
         self.configuration = configuration
+        self.maximumRows = maximumRows
         self.control = control
         self.emit = emit
     }
 
-    /// Runs the batch to its end, or to the step after `control` stopped it.
-    mutating func run(_ requests: [GenerationRequest]) {
-        for request in requests { admit(request) }
-        lastCheckpoint = .now
-        while !rows.isEmpty, !control.isStopped {
+    /// Runs until every request has ended and none will come, or to the step after `control` stopped it.
+    mutating func run() {
+        while !control.isStopped {
+            dropCancelled()
+            admitWaiting()
+            if rows.isEmpty {
+                guard control.waitForRequests() else { break }
+                lastCheckpoint = .now
+                continue
+            }
             step()
-            drop(control.takeCancelled())
             if isCheckpointDue { checkpoint() }
         }
         if !rows.isEmpty { checkpoint() }
         for row in rows { runner.release(row.sequence) }
     }
+}
 
-    private mutating func admit(_ request: GenerationRequest) {
-        do {
-            let sequence = try runner.makeSequence(length: request.maximumLength)
-            rows.append(BatchRow(request: request, sequence: sequence, endTokens: endTokens, decoding: tokens))
-        } catch {
-            emit(.failed(id: request.id, error))
+// MARK: - Joining and leaving
+
+extension BatchRun {
+    private mutating func admitWaiting() {
+        while rows.count < maximumRows, !isFull, let request = control.takeNext(isIdle: rows.isEmpty) {
+            do {
+                let sequence = try runner.makeSequence(
+                    prefix: BatchRow.prefix(of: request), length: request.maximumLength)
+                rows.append(BatchRow(request: request, sequence: sequence, endTokens: endTokens, decoding: tokens))
+            } catch {
+                isFull = !rows.isEmpty
+                isFull ? control.putBack(request) : emit(.failed(id: request.id, error))
+            }
         }
     }
 
-    private mutating func drop(_ ids: Set<Int>) {
-        guard !ids.isEmpty else { return }
-        for row in rows where ids.contains(row.request.id) { runner.release(row.sequence) }
-        rows.removeAll { ids.contains($0.request.id) }
+    private mutating func dropCancelled() {
+        let cancelled = control.takeCancelled()
+        for id in cancelled.left { emit(.cancelled(id: id)) }
+        remove { cancelled.named.contains($0.request.id) ? .cancelled(id: $0.request.id) : nil }
+    }
+
+    private mutating func removeFinished() { remove(\.outcome) }
+
+    /// Removes the rows that `ending` ends.
+    private mutating func remove(_ ending: (BatchRow) -> GenerationEvent?) {
+        let count = rows.count
+        rows.removeAll { [runner, emit] row in
+            guard let event = ending(row) else { return false }
+            runner.release(row.sequence)
+            emit(event)
+            return true
+        }
+        if rows.count < count { isFull = false }
     }
 }
 
@@ -66,7 +97,7 @@ extension BatchRun {
 
     private mutating func step() {
         let start = ContinuousClock.now
-        let shares = planStep()
+        let (shares, cached) = planStep()
         let stepRows = shares.map { share in
             StepRow(
                 sequence: rows[share.row].sequence, tokens: rows[share.row].pending.prefix(share.tokenCount),
@@ -83,21 +114,25 @@ extension BatchRun {
                 next += 1
             }
         }
-        retireFinished()
+        removeFinished()
         emit(
             .step(
                 StepStatistics(
-                    prefillTokens: prefilled, sampledTokens: sampled, activeRows: rows.count,
+                    prefillTokens: prefilled, cachedTokens: cached, sampledTokens: sampled, activeRows: rows.count,
                     duration: ContinuousClock.now - start)))
     }
 
-    /// Decoding rows first, so that each advances with every step; then prompts, as far as the step has room.
-    private func planStep() -> [Share] {
+    /// Decoding rows first, so that each advances with every step; then prompts, as far as the step has room. A prompt
+    /// whose next positions another row is computing waits for them.
+    private mutating func planStep() -> (shares: [Share], cachedTokens: Int) {
         var tokenBudget = runner.maximumStepTokens
         var logitsBudget = runner.maximumStepLogits
         var shares: [Share] = []
+        var cached = 0
         let order = rows.indices.filter { rows[$0].isDecoding } + rows.indices.filter { !rows[$0].isDecoding }
         for index in order where tokenBudget > 0 {
+            guard let held = runner.heldPositions(of: rows[index].sequence) else { continue }
+            cached += rows[index].skip(to: held)
             var count = min(rows[index].pending.count, tokenBudget)
             while count > 0, rows[index].logitsNeeded(taking: count) > logitsBudget { count -= 1 }
             guard count > 0 else { continue }
@@ -106,7 +141,7 @@ extension BatchRun {
             tokenBudget -= count
             logitsBudget -= logitsCount
         }
-        return shares
+        return (shares, cached)
     }
 
     /// Reads every row of logits, on all compute threads.
@@ -130,15 +165,6 @@ extension BatchRun {
             }
         }
         return results.compactMap(\.self)
-    }
-
-    private mutating func retireFinished() {
-        for row in rows {
-            guard let outcome = row.outcome else { continue }
-            runner.release(row.sequence)
-            emit(outcome)
-        }
-        rows.removeAll { $0.outcome != nil }
     }
 }
 

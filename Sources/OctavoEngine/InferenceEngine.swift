@@ -1,25 +1,40 @@
 public import OctavoCore
 
-/// Answers static batches: requests that are decoded together until each is finished.
+/// Answers requests, as many together as it has room for.
 ///
 /// A local model and a remote server look alike from here; which one it is, only the command line knows.
 public protocol InferenceEngine: Sendable {
-    /// What a batch may ask of the engine.
+    /// What requests may ask of the engine.
     var capacity: EngineCapacity { get }
 
-    /// Starts generating and returns the events as they happen; the stream ends after the last.
+    /// Starts to answer the requests that `control` holds and will be given, and returns the events as they happen; the
+    /// stream ends after the last.
     ///
-    /// Every request ends in exactly one `finished` or `failed`, unless `control` stops the batch first: then the
-    /// last event is a checkpoint of everything unfinished. One batch runs at a time; a second waits for the first.
-    func generate(_ requests: [GenerationRequest], control: GenerationControl) -> AsyncStream<GenerationEvent>
+    /// Every request ends in exactly one `finished`, `failed` or `cancelled`, unless `control` stops the generation
+    /// first: then the last event is a checkpoint of everything begun and unfinished. One generation runs at a time; a
+    /// second waits for the first.
+    func generate(_ control: GenerationControl) -> AsyncStream<GenerationEvent>
 }
 
-/// Something that happened to a batch.
+extension InferenceEngine {
+    /// Answers some requests and no others.
+    public func generate(
+        _ requests: [GenerationRequest], control: GenerationControl
+    ) -> AsyncStream<GenerationEvent> {
+        control.add(requests)
+        control.finishAdding()
+        return generate(control)
+    }
+}
+
+/// Something that happened to a generation.
 public enum GenerationEvent: Sendable {
     /// A completion is finished.
     case finished(Completion)
     /// A request cannot be answered by this engine.
     case failed(id: Int, EngineError)
+    /// A request was dropped, as `GenerationControl.cancel(_:)` asked.
+    case cancelled(id: Int)
     /// What was generated since the last checkpoint. The engine goes on, but begins no further checkpoint until
     /// `GenerationControl.acknowledge(_:)` is called with its number.
     case checkpoint(GenerationCheckpoint)
@@ -39,7 +54,7 @@ public struct GenerationCheckpoint: Sendable, Hashable {
         public var tokens: [TokenID]
     }
 
-    /// Counts the checkpoints of a batch from 1.
+    /// Counts the checkpoints of a generation from 1.
     public var number: Int
     /// One entry per unfinished completion with new tokens.
     public var entries: [Entry]
@@ -49,6 +64,8 @@ public struct GenerationCheckpoint: Sendable, Hashable {
 public struct StepStatistics: Sendable, Hashable {
     /// Tokens of prompts (and of resumed completions) whose keys and values were computed.
     public var prefillTokens: Int
+    /// Tokens of prompts whose keys and values were there already, since another request begins alike.
+    public var cachedTokens: Int
     /// Tokens sampled.
     public var sampledTokens: Int
     /// Completions unfinished after the step.

@@ -1,9 +1,9 @@
-import Dispatch
+import Foundation
 public import OctavoCore
 
-/// An engine that runs a model on this machine, one static batch after another, on a thread of its own.
+/// An engine that runs a model on this machine, on a thread of its own.
 public final class LocalEngine: InferenceEngine {
-    /// How the engine works through a batch.
+    /// How the engine works.
     public struct Configuration: Sendable, Hashable {
         /// The most completions decoded together.
         public var maximumBatch = 32
@@ -16,13 +16,14 @@ public final class LocalEngine: InferenceEngine {
         public init() {}
     }
 
-    /// What a batch may ask for.
+    /// What requests may ask for.
     public let capacity: EngineCapacity
     private let runner: any ModelRunner
     private let tokens: any TokenDecoding
     private let endTokens: Set<TokenID>
     private let configuration: Configuration
-    private let queue = DispatchQueue(label: "octavo.engine", qos: .userInitiated)
+    /// Held by the generation that runs.
+    private let turn = NSLock()
 
     /// An engine around a runner.
     ///
@@ -42,20 +43,25 @@ public final class LocalEngine: InferenceEngine {
     }
 
     /// Starts generating; see `InferenceEngine`.
-    public func generate(
-        _ requests: [GenerationRequest], control: GenerationControl
-    ) -> AsyncStream<GenerationEvent> {
+    public func generate(_ control: GenerationControl) -> AsyncStream<GenerationEvent> {
         let (stream, continuation) = AsyncStream.makeStream(of: GenerationEvent.self)
         continuation.onTermination = { reason in
             if case .cancelled = reason { control.stop() }
         }
-        queue.async { [runner, tokens, endTokens, configuration] in
+        // A thread, since the run blocks it: while it waits for requests, and for checkpoints to be durable.
+        let thread = Thread { [runner, tokens, endTokens, configuration, capacity, turn] in
+            turn.lock()
+            defer { turn.unlock() }
             var run = BatchRun(
-                runner: runner, tokens: tokens, endTokens: endTokens, configuration: configuration, control: control
+                runner: runner, tokens: tokens, endTokens: endTokens, configuration: configuration,
+                maximumRows: capacity.maximumBatch, control: control
             ) { continuation.yield($0) }
-            run.run(requests)
+            run.run()
             continuation.finish()
         }
+        thread.name = "octavo.engine"
+        thread.qualityOfService = .userInitiated
+        thread.start()
         return stream
     }
 }

@@ -21,8 +21,14 @@ public protocol ModelRunner: AnyObject, Sendable {
 
     /// Reserves room in the KV cache for a sequence of up to `length` positions.
     ///
+    /// - Parameter prefix: the tokens that it begins with, as far as their keys and values may be shared with other
+    ///   sequences that begin alike. A runner may share less, or nothing.
     /// - Throws: `EngineError.outOfMemory`.
-    func makeSequence(length: Int) throws(EngineError) -> SequenceID
+    func makeSequence(prefix: ArraySlice<TokenID>, length: Int) throws(EngineError) -> SequenceID
+
+    /// The positions whose keys and values a sequence holds: those computed for it and, as far as `prefix` goes, those
+    /// that other sequences computed; `nil` while another sequence is computing the next one. A step continues there.
+    func heldPositions(of sequence: SequenceID) -> Int?
 
     /// Gives the room back.
     func release(_ sequence: SequenceID)

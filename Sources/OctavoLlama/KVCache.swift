@@ -1,3 +1,4 @@
+package import OctavoCore
 package import OctavoEngine
 
 /// How keys and values are stored.
@@ -14,7 +15,8 @@ public enum KVCachePrecision: String, Sendable, CaseIterable {
 ///
 /// A block holds `blockLength` positions of one sequence for all layers: `[layer][keys, values][head]`, and for each
 /// head keys as `[headSize][position]`, so that one query meets several positions in one vector, values as
-/// `[position][headSize]`. Sequences reserve their blocks at the start, so that a batch admitted can always be finished.
+/// `[position][headSize]`. Sequences reserve their blocks at the start, so that a batch admitted can always be finished;
+/// those that begin alike share the blocks of what they have in common.
 package final class KVCache {
     /// The blocks of one sequence as attention reads them, for one layer and head.
     package struct View {
@@ -26,11 +28,6 @@ package final class KVCache {
         /// Bytes from a block to the next.
         var blockStride: Int
         var precision: KVCachePrecision
-    }
-
-    private struct Sequence {
-        var blocks: AlignedBuffer<Int32>
-        var length = 0
     }
 
     /// The sizes that fix the layout of a block.
@@ -58,54 +55,42 @@ package final class KVCache {
     }
 
     let shape: Shape
-    package let blockCount: Int
+    package var blockCount: Int { pool.blockCount }
     private let storage: AlignedBuffer<UInt8>
-    private var freeBlocks: [Int32]
-    private var sequences: [Int: Sequence] = [:]
-    private var nextSequence = 0
+    private var pool: BlockPool
 
     /// A cache of as many blocks as fit `byteCount` bytes, at least one.
     package init(shape: Shape, byteCount: Int) {
         precondition(shape.blockLength % Kernels.lanes == 0, "a block's positions are whole vectors")
         self.shape = shape
-        blockCount = min(max(1, byteCount / shape.blockBytes), Int(Int32.max))
+        let blockCount = min(max(1, byteCount / shape.blockBytes), Int(Int32.max))
         storage = AlignedBuffer(count: blockCount * shape.blockBytes)
-        freeBlocks = (0..<Int32(blockCount)).reversed()
+        pool = BlockPool(blockCount: blockCount, blockLength: shape.blockLength)
     }
 
-    /// Reserves blocks for `length` positions.
-    package func makeSequence(length: Int) throws(EngineError) -> SequenceID {
-        let count = (length + shape.blockLength - 1) / shape.blockLength
-        guard count <= freeBlocks.count else { throw .outOfMemory(positions: length) }
-        let blocks = AlignedBuffer<Int32>(count: count)
-        for index in 0..<count { blocks.base[index] = freeBlocks.removeLast() }
-        nextSequence += 1
-        sequences[nextSequence] = Sequence(blocks: blocks)
-        return SequenceID(index: nextSequence)
+    /// Reserves blocks for `length` positions, of which those wholly within `prefix` may be shared.
+    package func makeSequence(prefix: ArraySlice<TokenID> = [], length: Int) throws(EngineError) -> SequenceID {
+        guard let index = pool.makeSequence(prefix: prefix, length: length) else {
+            throw .outOfMemory(positions: length)
+        }
+        return SequenceID(index: index)
     }
 
-    /// Frees a sequence's blocks.
-    package func release(_ id: SequenceID) {
-        guard let sequence = sequences.removeValue(forKey: id.index) else { return }
-        for index in 0..<sequence.blocks.count { freeBlocks.append(sequence.blocks.base[index]) }
-    }
+    /// Gives a sequence's blocks back.
+    package func release(_ id: SequenceID) { pool.release(id.index) }
 
     /// Positions that a sequence holds.
-    package func length(of id: SequenceID) -> Int { sequences[id.index]?.length ?? 0 }
+    package func length(of id: SequenceID) -> Int { pool.length(of: id.index) }
+
+    /// Positions that a sequence holds after it has moved past what others computed; `nil` while another computes what
+    /// it needs next.
+    package func heldPositions(of id: SequenceID) -> Int? { pool.heldPositions(of: id.index) }
 
     /// Counts `count` further positions as held; their keys and values are then stored layer by layer.
-    package func extend(_ id: SequenceID, by count: Int) {
-        guard var sequence = sequences[id.index] else { preconditionFailure("no sequence \(id.index)") }
-        sequence.length += count
-        precondition(sequence.length <= sequence.blocks.count * shape.blockLength, "a sequence outgrew its reservation")
-        sequences[id.index] = sequence
-    }
+    package func extend(_ id: SequenceID, by count: Int) { pool.extend(id.index, by: count) }
 
     /// The block table of a sequence, for the time of a step.
-    package func blocks(of id: SequenceID) -> AlignedBuffer<Int32> {
-        guard let sequence = sequences[id.index] else { preconditionFailure("no sequence \(id.index)") }
-        return sequence.blocks
-    }
+    package func blocks(of id: SequenceID) -> AlignedBuffer<Int32> { pool.blocks(of: id.index) }
 
     /// Makes an empty sequence hold what another holds, in blocks of its own.
     package func copy(_ source: SequenceID, to target: SequenceID) {

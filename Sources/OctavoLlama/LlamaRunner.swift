@@ -1,4 +1,4 @@
-import OctavoCore
+public import OctavoCore
 public import OctavoEngine
 import OctavoWeights
 
@@ -70,12 +70,15 @@ public final class LlamaRunner: ModelRunner, @unchecked Sendable {
             scoreLength: min(sizes.contextLength, cache.blockCount * configuration.blockLength))
     }
 
-    /// Reserves room for a sequence of at most `contextLength` positions.
-    public func makeSequence(length: Int) throws(EngineError) -> SequenceID {
+    /// Reserves room for a sequence of at most `contextLength` positions; whole blocks of `prefix` are shared.
+    public func makeSequence(prefix: ArraySlice<TokenID> = [], length: Int) throws(EngineError) -> SequenceID {
         // Attention's scratch has room for a whole context and no more.
         guard length <= contextLength else { throw .outOfMemory(positions: length) }
-        return try cache.makeSequence(length: length)
+        return try cache.makeSequence(prefix: prefix, length: length)
     }
+
+    /// The positions that a sequence holds; `nil` while another sequence computes the next.
+    public func heldPositions(of sequence: SequenceID) -> Int? { cache.heldPositions(of: sequence) }
 
     /// Makes an empty sequence hold what another holds: the same tokens, not computed again.
     package func copy(_ source: SequenceID, to target: SequenceID) { cache.copy(source, to: target) }

@@ -29,14 +29,15 @@ actor LeaseKeeper {
 
     /// Takes a lease into care.
     func keep(_ lease: Lease) -> LeaseWatch {
-        let watch = LeaseWatch(token: lease.token)
+        let watch = LeaseWatch(token: lease.token, requestCount: lease.requests.count)
         watches[lease.token] = watch
-        statistics.setCurrentRequests(lease.requests.count)
         return watch
     }
 
     /// A lease that is closed needs no more heartbeats.
     func forget(_ watch: LeaseWatch) { watches[watch.token] = nil }
+
+    private var currentRequests: Int { watches.values.reduce(0) { $0 + $1.requestCount } }
 
     /// Beats until stopped or cancelled.
     func run() async {
@@ -66,7 +67,7 @@ actor LeaseKeeper {
         let beat = WorkerBeat(
             name: identity.name, host: identity.host, processID: identity.processID, models: configuration.modelNames,
             fingerprint: configuration.fingerprint, tokensPerSecond: statistics.tokensPerSecond(),
-            currentRequests: statistics.currentRequests)
+            currentRequests: currentRequests)
         let health = try await queue.heartbeat(
             worker: beat, tokens: tokens, timeToLive: configuration.leaseDuration)
         for token in tokens {

@@ -2,53 +2,59 @@ import OctavoEngine
 import OctavoQueue
 import Synchronization
 
-/// What heartbeats say of a lease, passed on to the batch that is running: requests of cancelled or paused batches are
-/// dropped, and all of them when the lease is lost.
+/// What heartbeats say of a lease, passed on to the engine: requests of cancelled or paused batches are dropped, and all
+/// of them when the lease is lost.
 final class LeaseWatch: Sendable {
     private struct State {
         var isLost = false
         var droppedBatches: Set<Int64> = []
         var control: GenerationControl?
         var batchOfGeneration: [Int: Int64] = [:]
+
+        func cancel(_ batches: Set<Int64>) {
+            guard !batches.isEmpty else { return }
+            control?.cancel(batchOfGeneration.filter { batches.contains($0.value) }.keys)
+        }
     }
 
     let token: Int64
+    /// Requests that the lease holds.
+    let requestCount: Int
     private let state = Mutex(State())
 
-    init(token: Int64) { self.token = token }
+    init(token: Int64, requestCount: Int) {
+        self.token = token
+        self.requestCount = requestCount
+    }
 
     /// Whether another worker may have the requests by now.
     var isLost: Bool { state.withLock { $0.isLost } }
 
-    /// Whether requests of a batch are no longer to be computed.
-    func isDropped(_ batch: Int64) -> Bool { state.withLock { $0.isLost || $0.droppedBatches.contains(batch) } }
-
-    /// Names the batch that is running, so that what is dropped from now on leaves it.
+    /// Names the generations that were given to an engine, so that what is dropped from now on, or was until now, leaves
+    /// it.
     func watch(_ control: GenerationControl, batchOfGeneration: [Int: Int64]) {
         state.withLock { state in
             state.control = control
             state.batchOfGeneration = batchOfGeneration
-            if state.isLost { control.stop() }
-            control.cancel(batchOfGeneration.filter { state.droppedBatches.contains($0.value) }.keys)
+            let batches = state.isLost ? Set(batchOfGeneration.values) : state.droppedBatches
+            state.cancel(batches)
         }
     }
 
     /// The lease is gone.
     func lose() {
-        let control = state.withLock { state in
+        state.withLock { state in
             state.isLost = true
-            return state.control
+            state.cancel(Set(state.batchOfGeneration.values))
         }
-        control?.stop()
     }
 
     /// Some batches were cancelled or paused.
     func drop(_ batches: [Int64]) {
         state.withLock { state in
             let new = Set(batches).subtracting(state.droppedBatches)
-            guard !new.isEmpty else { return }
             state.droppedBatches.formUnion(new)
-            state.control?.cancel(state.batchOfGeneration.filter { new.contains($0.value) }.keys)
+            state.cancel(new)
         }
     }
 }

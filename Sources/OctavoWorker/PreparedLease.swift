@@ -8,14 +8,17 @@ struct PreparedLease: Sendable {
     let requests: [PreparedRequest]
     /// The ones that cannot.
     let failures: [FailedRequest]
-    /// Every choice of every request; a generation's id is its index here.
+    /// The id of the first generation.
+    let firstID: Int
+    /// Every choice of every request; a generation's id is its index here after `firstID`.
     let generations: [GenerationRequest]
     /// For each generation, the index of its request.
     let requestOfGeneration: [Int]
 
     /// Prepares every request of a lease.
-    init(_ lease: Lease, settings: [Int64: BatchSettings], preparation: RequestPreparation) {
+    init(_ lease: Lease, settings: [Int64: BatchSettings], preparation: RequestPreparation, firstID: Int) {
         self.lease = lease
+        self.firstID = firstID
         var requests: [PreparedRequest] = []
         var failures: [FailedRequest] = []
         var generations: [GenerationRequest] = []
@@ -25,7 +28,7 @@ struct PreparedLease: Sendable {
             do throws(RequestError) {
                 let request = try preparation.prepare(leased, settings: settings)
                 for var generation in request.generations {
-                    generation.id = generations.count
+                    generation.id = firstID + generations.count
                     generations.append(generation)
                     owners.append(requests.count)
                 }

@@ -17,9 +17,9 @@ struct ResponseAssembly {
     /// The request that a generation belongs to.
     func key(of generation: Int) -> RequestKey { request(of: generation).leased.key }
 
-    private func request(of generation: Int) -> PreparedRequest {
-        lease.requests[lease.requestOfGeneration[generation]]
-    }
+    private func requestIndex(of generation: Int) -> Int { lease.requestOfGeneration[generation - lease.firstID] }
+
+    private func request(of generation: Int) -> PreparedRequest { lease.requests[requestIndex(of: generation)] }
 
     /// The generations of a request, in order of choice.
     private func generations(of generation: Int) -> Range<Int> {
@@ -27,7 +27,7 @@ struct ResponseAssembly {
         return first..<first + request(of: generation).generations.count
     }
 
-    private func choice(of generation: Int) -> Int { lease.generations[generation].sampleIndex }
+    private func choice(of generation: Int) -> Int { lease.generations[generation - lease.firstID].sampleIndex }
 
     /// Takes a completion; returns the request's result when it was the last one missing.
     mutating func add(_ completion: Completion) -> FinishedRequest? {
@@ -43,16 +43,32 @@ struct ResponseAssembly {
         )
     }
 
-    /// Takes the failure of a choice, which fails the request; returns it the first time.
+    /// Takes the failure of a choice in the engine, which fails the request; returns it the first time.
     mutating func fail(_ generation: Int, _ error: EngineError) -> FailedRequest? {
-        let request = lease.requestOfGeneration[generation]
-        guard failed.insert(request).inserted else { return nil }
         let object: JSONValue = [
             "message": .string(error.description), "type": "server_error", "param": nil, "code": "engine_error",
         ]
+        return fail(
+            generation, kind: "engine_error", isPermanent: false, statusCode: 500, error: object.jsonText)
+    }
+
+    /// Takes note of a choice that no engine of this capacity can hold; returns the request's failure the first time.
+    mutating func refuse(_ request: GenerationRequest, capacity: EngineCapacity) -> FailedRequest? {
+        let error = RequestError(
+            "prompt and max_tokens need \(request.maximumLength) positions, but this worker's KV cache holds "
+                + "\(capacity.maximumPositions) and its context \(capacity.contextLength): lower max_tokens "
+                + "or start the worker with more --kv-memory",
+            parameter: "max_tokens", code: "context_length_exceeded")
+        return fail(
+            request.id, kind: "too_long", isPermanent: true, statusCode: 400, error: error.json.jsonText)
+    }
+
+    private mutating func fail(
+        _ generation: Int, kind: String, isPermanent: Bool, statusCode: Int, error: String
+    ) -> FailedRequest? {
+        guard failed.insert(requestIndex(of: generation)).inserted else { return nil }
         return FailedRequest(
-            key: key(of: generation), kind: "engine_error", isPermanent: false, statusCode: 500,
-            error: object.jsonText)
+            key: key(of: generation), kind: kind, isPermanent: isPermanent, statusCode: statusCode, error: error)
     }
 
     /// A checkpoint's tokens under the name that the queue knows them by.

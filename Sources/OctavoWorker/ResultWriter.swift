@@ -4,36 +4,44 @@ import OctavoEngine
 import OctavoQueue
 import Synchronization
 
-/// Writes a lease's results, failures and checkpoints, off the compute threads.
+/// Writes results, failures and checkpoints of a worker's leases, off the compute threads, and closes the leases.
 ///
 /// What comes while a write is under way waits and is written together. While PostgreSQL is away everything is kept in
 /// memory, and the engine is let go on: its checkpoints are confirmed though they are not durable yet, since stopping
 /// the computation would protect nothing more.
 final class ResultWriter: Sendable {
+    /// What is to be written of one lease.
     private struct Pending {
+        let watch: LeaseWatch
         var results: [FinishedRequest] = []
         var failures: [FailedRequest] = []
         var checkpoint: [CheckpointEntry] = []
-        var acknowledgement: (control: GenerationControl, number: Int)?
+        var acknowledge: (@Sendable () -> Void)?
+        var isLast = false
 
-        var isEmpty: Bool { results.isEmpty && failures.isEmpty && checkpoint.isEmpty && acknowledgement == nil }
-
-        func acknowledge() {
-            if let (control, number) = acknowledgement { control.acknowledge(number) }
-        }
+        init(_ watch: LeaseWatch) { self.watch = watch }
     }
 
     private struct State {
-        var pending = Pending()
+        /// Leases that may have something to write.
+        var open: [LeaseWatch] = []
+        /// In the order in which it came.
+        var pending: [Pending] = []
         /// Whether the write under way has taken longer than `patience`.
         var isAway = false
+
+        mutating func update(_ watch: LeaseWatch, _ body: (inout Pending) -> Void) {
+            if let index = pending.firstIndex(where: { $0.watch === watch }) { return body(&pending[index]) }
+            var new = Pending(watch)
+            body(&new)
+            pending.append(new)
+        }
     }
 
     /// How long a write may take before PostgreSQL counts as away.
     private static let patience = Duration.seconds(2)
 
     private let queue: Queue
-    private let watch: LeaseWatch
     private let timeToLive: Duration
     private let statistics: WorkerStatistics
     private let logger: Logger
@@ -41,30 +49,44 @@ final class ResultWriter: Sendable {
     private let wakes: AsyncStream<Void>
     private let wake: AsyncStream<Void>.Continuation
 
-    init(
-        queue: Queue, watch: LeaseWatch, timeToLive: Duration, statistics: WorkerStatistics, logger: Logger
-    ) {
+    init(queue: Queue, timeToLive: Duration, statistics: WorkerStatistics, logger: Logger) {
         self.queue = queue
-        self.watch = watch
         self.timeToLive = timeToLive
         self.statistics = statistics
         self.logger = logger
         (wakes, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
+    /// Takes a lease into care, until `close`.
+    func open(_ watch: LeaseWatch) { state.withLock { $0.open.append(watch) } }
+
     /// Keeps a result for the next write.
-    func add(_ result: FinishedRequest) { state.withLock { $0.pending.results.append(result) } }
+    func add(_ result: FinishedRequest, of watch: LeaseWatch) {
+        state.withLock { state in state.update(watch) { $0.results.append(result) } }
+    }
 
     /// Keeps a failure for the next write.
-    func add(_ failure: FailedRequest) { state.withLock { $0.pending.failures.append(failure) } }
+    func add(_ failure: FailedRequest, of watch: LeaseWatch) {
+        state.withLock { state in state.update(watch) { $0.failures.append(failure) } }
+    }
 
-    /// Writes a checkpoint, and with it everything kept; `control` is told once it is durable.
-    func write(_ entries: [CheckpointEntry], number: Int, control: GenerationControl) {
+    /// Writes a lease's part of a checkpoint, and with it everything kept.
+    ///
+    /// - Parameter acknowledge: called once it is durable, and perhaps again.
+    func write(_ entries: [CheckpointEntry], of watch: LeaseWatch, acknowledge: @escaping @Sendable () -> Void) {
         state.withLock { state in
-            state.pending.checkpoint.append(contentsOf: entries)
-            state.pending.acknowledgement = (control, number)
-            if state.isAway { control.acknowledge(number) }
+            state.update(watch) { pending in
+                pending.checkpoint.append(contentsOf: entries)
+                pending.acknowledge = acknowledge
+            }
+            if state.isAway { acknowledge() }
         }
+        wake.yield()
+    }
+
+    /// Writes what is kept of a lease and closes it; nothing more of it will come.
+    func close(_ watch: LeaseWatch) {
+        state.withLock { state in state.update(watch) { $0.isLast = true } }
         wake.yield()
     }
 
@@ -72,65 +94,74 @@ final class ResultWriter: Sendable {
     func flush() { wake.yield() }
 
     /// Nothing more will come.
-    func close() { wake.finish() }
+    func finish() { wake.finish() }
+}
 
-    /// Writes until closed and everything is written.
+// MARK: - Writing
+
+extension ResultWriter {
+    /// Writes until finished and everything is written.
     ///
-    /// - Throws: what PostgreSQL refuses for good, or `CancellationError`; the lease then counts as lost, and its batch
-    ///   is stopped, since nothing would confirm its checkpoints any more.
-    func run() async throws {
+    /// - Parameter close: closes a lease of which everything is written.
+    /// - Throws: what PostgreSQL refuses for good, or `CancellationError`; the leases then count as lost, and their
+    ///   requests are dropped, since nothing would confirm their checkpoints any more.
+    func run(close: (LeaseWatch) async throws -> Void) async throws {
         var sequence = 0
         do {
-            for await _ in wakes { try await writePending(&sequence) }
-            try await writePending(&sequence)
+            for await _ in wakes { try await writePending(&sequence, close: close) }
+            try await writePending(&sequence, close: close)
         } catch {
-            watch.lose()
+            for watch in state.withLock({ $0.open }) { watch.lose() }
             throw error
         }
     }
 
-    private func writePending(_ sequence: inout Int) async throws {
+    private func writePending(_ sequence: inout Int, close: (LeaseWatch) async throws -> Void) async throws {
         let work = state.withLock { state in
-            defer { state.pending = Pending() }
+            defer { state.pending = [] }
             return state.pending
         }
         guard !work.isEmpty else { return }
-        defer { work.acknowledge() }
-        guard !watch.isLost else { return }
         let impatience = Task {
             try await Task.sleep(for: Self.patience)
             state.withLock { state in
                 guard !Task.isCancelled else { return }
                 state.isAway = true
-                work.acknowledge()
-                state.pending.acknowledge()
+                for part in work + state.pending { part.acknowledge?() }
             }
         }
         defer {
             impatience.cancel()
             state.withLock { $0.isAway = false }
+            for part in work { part.acknowledge?() }
         }
-        sequence += 1
-        try await write(work, sequence: sequence)
+        for part in work {
+            sequence += 1
+            if !part.watch.isLost { try await write(part, sequence: sequence) }
+            part.acknowledge?()
+            guard part.isLast else { continue }
+            try await close(part.watch)
+            state.withLock { $0.open.removeAll { $0 === part.watch } }
+        }
     }
 
     private func write(_ work: Pending, sequence: Int) async throws {
         if !work.results.isEmpty || !work.checkpoint.isEmpty {
             let checkpoint = work.checkpoint.isEmpty ? nil : Checkpoint(sequence: sequence, entries: work.checkpoint)
             let outcome = try await queue.finish(
-                token: watch.token, work.results, checkpoint: checkpoint, timeToLive: timeToLive)
+                token: work.watch.token, work.results, checkpoint: checkpoint, timeToLive: timeToLive)
             // "Already" are results of this very call, sent again because the reply was lost.
             statistics.recordWritten(finished: outcome.accepted + outcome.already, failed: 0)
-            if outcome.isFenced { return lost(discarding: work.results.count) }
+            if outcome.isFenced { return lost(work.watch, discarding: work.results.count) }
         }
         if !work.failures.isEmpty {
-            let outcome = try await queue.fail(token: watch.token, work.failures)
+            let outcome = try await queue.fail(token: work.watch.token, work.failures)
             statistics.recordWritten(finished: 0, failed: outcome.failed)
-            if outcome.isFenced { lost(discarding: work.failures.count) }
+            if outcome.isFenced { lost(work.watch, discarding: work.failures.count) }
         }
     }
 
-    private func lost(discarding count: Int) {
+    private func lost(_ watch: LeaseWatch, discarding count: Int) {
         guard !watch.isLost else { return }
         logger.warning(
             "fenced: the lease was lost, its requests are another worker's",

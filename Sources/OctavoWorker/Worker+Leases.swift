@@ -1,35 +1,83 @@
 import Logging
+import OctavoBatching
 import OctavoCore
+import OctavoEngine
 import OctavoQueue
 
-// One lease after another; the next is claimed and tokenized while the last batch of the current one is computed.
+// Leases are claimed and tokenized while others are computed, so that the engine always has requests in line.
 
 extension Worker {
     /// A lease in hand, with the watch that heartbeats keep on it.
     struct HeldLease: Sendable {
         let prepared: PreparedLease
         let watch: LeaseWatch
+        /// Whether a worker was lost with one of its requests.
+        let isSuspect: Bool
     }
 
     /// Processes leases until shutdown, or until drained.
     func processLeases() async throws {
-        var ahead: ClaimAhead?
-        while !shutdown.isOn {
-            let held = if let next = ahead { try await next.result() } else { try await claim() }
-            ahead = nil
-            guard let held else {
+        let control = GenerationControl()
+        let writer = ResultWriter(
+            queue: queue, timeToLive: configuration.leaseDuration, statistics: statistics, logger: logger)
+        let leases = LeasesInHand(
+            engine: engine, batching: configuration.batching, responses: responses, writer: writer, control: control
+        ) { [statistics, configuration] step in
+            statistics.record(step)
+            configuration.onStep?(step)
+        }
+        try await shutdown.whileAttached(control) {
+            // A failed write ends the claims, too, even one that waits for the server.
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    defer { control.finishAdding() }
+                    try await claim(for: leases, control)
+                }
+                group.addTask { await leases.answer() }
+                group.addTask {
+                    try await writer.run { watch in
+                        try await close(watch)
+                        leases.didClose()
+                    }
+                }
+                do {
+                    for try await _ in group {}
+                } catch {
+                    control.stop()
+                    throw error
+                }
+            }
+        }
+    }
+
+    /// Keeps requests in line for the engine.
+    private func claim(for leases: LeasesInHand, _ control: GenerationControl) async throws {
+        var nextID = 0
+        while !shutdown.isOn, !control.isStopped {
+            guard let held = try await claim(firstID: nextID) else {
+                guard leases.isEmpty else {
+                    await leases.untilEmpty(atMost: configuration.pollInterval)
+                    continue
+                }
                 if configuration.drains, try await isDrained() { return }
                 await shutdown.nap(configuration.pollInterval * Double.random(in: 0.8...1.2))
                 continue
             }
-            ahead = try await process(held)
+            nextID += held.prepared.generations.count
+            // What was lost with its worker may have crashed it: nothing else is put at risk.
+            if held.isSuspect { await leases.untilEmpty() }
+            // Claimed, but not begun: given back at once.
+            guard !shutdown.isOn, !control.isStopped else { return try await close(held.watch) }
+            leases.begin(held)
+            held.isSuspect ? await leases.untilEmpty() : await control.untilWaiting(atMost: fewRequests)
         }
-        // Claimed ahead, but not begun: given back at once.
-        if let held = try await ahead?.result() { try await close(held) }
     }
 
-    private func claim() async throws -> HeldLease? {
-        guard !shutdown.isOn else { return nil }
+    /// How many requests in line are few enough to claim more: none where batches are static, since the last of them
+    /// has begun then.
+    private var fewRequests: Int { configuration.batching == .static ? 0 : engine.capacity.maximumBatch / 2 }
+
+    private func claim(firstID: Int) async throws -> HeldLease? {
         let request = ClaimRequest(
             worker: identity.name, models: configuration.modelNames, maximumRequests: configuration.leaseSize,
             tokenBudget: configuration.leaseTokens, timeToLive: configuration.leaseDuration,
@@ -38,43 +86,19 @@ extension Worker {
         let watch = await keeper.keep(lease)
         let settings = try await queue.batchSettings(Array(Set(lease.requests.map(\.key.batchID))))
         let prepared = PreparedLease(
-            lease, settings: Dictionary(uniqueKeysWithValues: settings.map { ($0.id, $0) }), preparation: preparation)
+            lease, settings: Dictionary(uniqueKeysWithValues: settings.map { ($0.id, $0) }), preparation: preparation,
+            firstID: firstID)
         logger.debug(
             "claimed", metadata: ["lease": "\(lease.token)", "requests": "\(lease.requests.count)"])
-        return HeldLease(prepared: prepared, watch: watch)
-    }
-
-    /// Runs a lease to its end and returns the claim of the next, begun meanwhile.
-    private func process(_ held: HeldLease) async throws -> ClaimAhead? {
-        let writer = ResultWriter(
-            queue: queue, watch: held.watch, timeToLive: configuration.leaseDuration, statistics: statistics,
-            logger: logger)
-        let run = LeaseRun(
-            lease: held.prepared, engine: engine, responses: responses, watch: held.watch, writer: writer,
-            shutdown: shutdown, statistics: statistics, onStep: configuration.onStep, logger: logger)
-        let ahead = ClaimAhead { try await claim() }
-        // A claim that waits for the server must not hold up the end, nor outlive a write that failed.
-        try await withTaskCancellationHandler {
-            do {
-                async let writing: Void = writer.run()
-                await run.run(beforeLastBatch: { ahead.start() })
-                try await writing
-                try await close(held)
-            } catch {
-                ahead.cancel()
-                throw error
-            }
-        } onCancel: {
-            ahead.cancel()
-        }
-        return ahead.isStarted ? ahead : nil
+        return HeldLease(
+            prepared: prepared, watch: watch, isSuspect: try await queue.losses(ofLease: lease.token) > 0)
     }
 
     /// Closes a lease: what is unfinished goes back to the queue, without penalty.
-    private func close(_ held: HeldLease) async throws {
-        await keeper.forget(held.watch)
-        guard !held.watch.isLost else { return }
-        try await queue.release(token: held.watch.token)
+    private func close(_ watch: LeaseWatch) async throws {
+        await keeper.forget(watch)
+        guard !watch.isLost else { return }
+        try await queue.release(token: watch.token)
     }
 
     /// Whether no batch that this worker serves has unfinished requests.

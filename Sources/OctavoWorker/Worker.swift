@@ -36,7 +36,8 @@ public struct Worker: Service {
         self.logger = logger
         preparation = RequestPreparation(encoder: encoder, defaults: configuration.samplingDefaults)
         responses = ResponseBody(
-            model: configuration.modelNames[0], systemFingerprint: configuration.fingerprint, tokens: tokens)
+            model: configuration.modelNames[0], systemFingerprint: configuration.fingerprint, tokens: tokens,
+            reportsCachedTokens: configuration.reportsCachedTokens)
         connections = [
             PostgresConnection(database, logger: logger), PostgresConnection(database, logger: logger),
         ]

@@ -1,3 +1,4 @@
+public import OctavoBatching
 public import OctavoCore
 public import OctavoEngine
 
@@ -17,6 +18,11 @@ public struct WorkerConfiguration: Sendable {
     public var leaseSize = 128
     /// The most tokens, prompts and completions together, in a lease.
     public var leaseTokens = 1 << 20
+    /// How requests come together in the engine.
+    public var batching = BatchingMode.refill
+    /// Whether responses tell how many prompt tokens were not computed again. That depends on what was computed before,
+    /// so that responses then are no longer functions of the requests and the model alone.
+    public var reportsCachedTokens = false
     /// Whether to end when no batch that this worker serves has unfinished requests.
     public var drains = false
     /// The only batch to work on; `nil` for all that ask for the model.

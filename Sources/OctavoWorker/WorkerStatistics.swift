@@ -7,6 +7,8 @@ public final class WorkerStatistics: Sendable {
     public struct Snapshot: Sendable, Hashable {
         /// Tokens of prompts whose keys and values were computed.
         public var prefillTokens = 0
+        /// Tokens of prompts whose keys and values were there already, since another request begins alike.
+        public var cachedTokens = 0
         /// Tokens sampled.
         public var sampledTokens = 0
         /// Steps of the engine.
@@ -21,7 +23,6 @@ public final class WorkerStatistics: Sendable {
 
     private struct State {
         var counts = Snapshot()
-        var currentRequests = 0
         var rateStart = ContinuousClock.now
         var rateTokens = 0
     }
@@ -33,13 +34,10 @@ public final class WorkerStatistics: Sendable {
     /// The counts so far.
     public var snapshot: Snapshot { state.withLock { $0.counts } }
 
-    var currentRequests: Int { state.withLock { $0.currentRequests } }
-
-    func setCurrentRequests(_ count: Int) { state.withLock { $0.currentRequests = count } }
-
     func record(_ step: StepStatistics) {
         state.withLock { state in
             state.counts.prefillTokens += step.prefillTokens
+            state.counts.cachedTokens += step.cachedTokens
             state.counts.sampledTokens += step.sampledTokens
             state.counts.steps += 1
             state.counts.computeTime += step.duration

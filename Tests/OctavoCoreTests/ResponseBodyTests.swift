@@ -34,6 +34,22 @@ import Testing
                 + #"{"index":1,"text":"B","logprobs":null,"finish_reason":"stop"}]"#)
     }
 
+    @Test func `prompt tokens that were not computed again are told on demand, once for each prompt`() throws {
+        let request = try RequestBody.parse(["prompt": ["x", "y"], "n": 2])
+        let completions = [64, 60, 32, 32].enumerated().map { index, cached in
+            Completion(id: index, tokens: [0], text: "A", finishReason: .length, cachedTokens: cached)
+        }
+        #expect(
+            responses.json(for: request, completions: completions, promptTokens: 140)["usage"]?.jsonText
+                == #"{"prompt_tokens":140,"completion_tokens":4,"total_tokens":144}"#)
+        var telling = responses
+        telling.reportsCachedTokens = true
+        #expect(
+            telling.json(for: request, completions: completions, promptTokens: 140)["usage"]?.jsonText
+                == #"{"prompt_tokens":140,"completion_tokens":4,"total_tokens":144,"#
+                + #""prompt_tokens_details":{"cached_tokens":96}}"#)
+    }
+
     private let logprobs = [
         TokenLogprob(
             chosen: .init(token: 0, logprob: -0.1),

@@ -21,6 +21,7 @@ struct EngineDriver {
     struct Outcome {
         var completions: [Int: Completion] = [:]
         var failures: [Int: EngineError] = [:]
+        var cancelled: Set<Int> = []
         var checkpoints: [GenerationCheckpoint] = []
         var steps: [StepStatistics] = []
         var lastIsCheckpoint = false
@@ -35,6 +36,9 @@ struct EngineDriver {
                 endings.append(completion.id)
             case .failed(let id, let error):
                 failures[id] = error
+                endings.append(id)
+            case .cancelled(let id):
+                cancelled.insert(id)
                 endings.append(id)
             case .checkpoint(let checkpoint):
                 checkpoints.append(checkpoint)
@@ -61,8 +65,17 @@ struct EngineDriver {
         _ requests: [GenerationRequest], afterStep: (Int, GenerationControl) -> Void = { _, _ in }
     ) async -> Outcome {
         let control = GenerationControl()
+        control.add(requests)
+        control.finishAdding()
+        return await run(control, afterStep: afterStep)
+    }
+
+    /// Runs a generation to its end, confirming checkpoints at once.
+    func run(
+        _ control: GenerationControl, afterStep: (Int, GenerationControl) -> Void = { _, _ in }
+    ) async -> Outcome {
         var outcome = Outcome()
-        for await event in engine.generate(requests, control: control) {
+        for await event in engine.generate(control) {
             outcome.add(event)
             if case .checkpoint(let checkpoint) = event { control.acknowledge(checkpoint.number) }
             if case .step = event { afterStep(outcome.steps.count, control) }

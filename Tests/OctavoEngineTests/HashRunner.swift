@@ -40,7 +40,7 @@ final class HashRunner: ModelRunner, @unchecked Sendable {
     /// Sequences that hold room.
     var livingSequences: Int { living.withLock { $0.count } }
 
-    func makeSequence(length: Int) throws(EngineError) -> SequenceID {
+    func makeSequence(prefix: ArraySlice<TokenID>, length: Int) throws(EngineError) -> SequenceID {
         let need = (length + blockLength - 1) / blockLength * blockLength
         guard reserved.values.reduce(0, +) + need <= maximumPositions else { throw .outOfMemory(positions: length) }
         lastID += 1
@@ -50,6 +50,8 @@ final class HashRunner: ModelRunner, @unchecked Sendable {
         living.withLock { _ = $0.insert(id) }
         return SequenceID(index: id)
     }
+
+    func heldPositions(of sequence: SequenceID) -> Int? { tokens[sequence.index]?.count }
 
     func release(_ sequence: SequenceID) {
         reserved[sequence.index] = nil

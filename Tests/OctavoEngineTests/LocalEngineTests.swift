@@ -89,16 +89,16 @@ import Testing
         #expect(outcome.endings == [0] && outcome.failures.count == 1)
     }
 
-    @Test func `a request without room fails alone`() async {
-        let requests = EngineDriver.requests(4, seed: 7)
-        let room = requests.prefix(3).reduce(0) { $0 + ($1.maximumLength + 15) / 16 * 16 }
-        let runner = HashRunner(positions: room)
+    @Test func `a request that can never have room fails alone`() async {
+        var requests = EngineDriver.requests(4, seed: 7)
+        requests[1].sampling.maxTokens = 400
+        let runner = HashRunner(positions: 256)
         let outcome = await EngineDriver(runner).run(requests)
-        #expect(outcome.failures == [3: .outOfMemory(positions: requests[3].maximumLength)])
-        #expect(outcome.completions.keys.sorted() == [0, 1, 2])
+        #expect(outcome.failures == [1: .outOfMemory(positions: requests[1].maximumLength)])
+        #expect(outcome.completions.keys.sorted() == [0, 2, 3])
     }
 
-    @Test func `a request that is cancelled is heard of no more`() async {
+    @Test func `a request that is cancelled ends so, and is heard of no more`() async {
         var requests = EngineDriver.requests(6, seed: 8)
         for index in requests.indices {
             requests[index].sampling.maxTokens = 50
@@ -111,7 +111,8 @@ import Testing
             if step == 3 { control.cancel([1, 4]) }
             if step == 5 { control.cancel([4, 99]) }
         }
-        #expect(outcome.endings.sorted() == [0, 2, 3, 5])
+        #expect(outcome.endings.sorted() == Array(0..<6))
+        #expect(outcome.cancelled == [1, 4])
         #expect(outcome.completions == undisturbed.filter { ![1, 4].contains($0.key) })
         #expect(runner.livingSequences == 0)
     }
@@ -123,6 +124,7 @@ import Testing
             if step == 1 { control.cancel(0..<5) }
         }
         #expect(outcome.completions.count < 5)
+        #expect(outcome.completions.count + outcome.cancelled.count == 5)
         #expect(driver.runner.livingSequences == 0)
     }
 

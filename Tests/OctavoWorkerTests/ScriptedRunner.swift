@@ -42,11 +42,13 @@ final class ScriptedRunner: ModelRunner, @unchecked Sendable {
         }
     }
 
-    func makeSequence(length: Int) throws(EngineError) -> SequenceID {
+    func makeSequence(prefix: ArraySlice<TokenID>, length: Int) throws(EngineError) -> SequenceID {
         lastID += 1
         tokens[lastID] = []
         return SequenceID(index: lastID)
     }
+
+    func heldPositions(of sequence: SequenceID) -> Int? { tokens[sequence.index]?.count }
 
     func release(_ sequence: SequenceID) { tokens[sequence.index] = nil }
 

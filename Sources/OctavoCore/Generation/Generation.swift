@@ -86,15 +86,20 @@ public struct Completion: Sendable, Hashable {
     public var finishReason: FinishReason
     /// One entry per token of `text`, if asked for.
     public var logprobs: [TokenLogprob]?
+    /// Tokens of the prompt that were not computed for it, since another request begins alike. It depends on what was
+    /// computed before, unlike the rest.
+    public var cachedTokens: Int
 
     /// A finished generation.
     public init(
-        id: Int, tokens: [TokenID], text: String, finishReason: FinishReason, logprobs: [TokenLogprob]? = nil
+        id: Int, tokens: [TokenID], text: String, finishReason: FinishReason, logprobs: [TokenLogprob]? = nil,
+        cachedTokens: Int = 0
     ) {
         self.id = id
         self.tokens = tokens
         self.text = text
         self.finishReason = finishReason
         self.logprobs = logprobs
+        self.cachedTokens = cachedTokens
     }
 }

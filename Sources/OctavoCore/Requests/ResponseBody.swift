@@ -8,12 +8,18 @@ public struct ResponseBody: Sendable {
     public var systemFingerprint: String
     /// Gives the bytes behind tokens, for logprobs.
     public var tokens: any TokenDecoding
+    /// Whether `usage` tells how many prompt tokens were not computed again; what the database keeps then depends on what
+    /// was computed before, too.
+    public var reportsCachedTokens: Bool
 
     /// A builder for responses of one model.
-    public init(model: String, systemFingerprint: String, tokens: any TokenDecoding) {
+    public init(
+        model: String, systemFingerprint: String, tokens: any TokenDecoding, reportsCachedTokens: Bool = false
+    ) {
         self.model = model
         self.systemFingerprint = systemFingerprint
         self.tokens = tokens
+        self.reportsCachedTokens = reportsCachedTokens
     }
 
     /// The body that answers `request` with its completions, one per choice, in order of their index.
@@ -25,17 +31,28 @@ public struct ResponseBody: Sendable {
             isChat
                 ? chatChoice(completion, index: index, request: request) : textChoice(completion, index: index)
         }
-        let generated = completions.reduce(0) { $0 + $1.tokens.count }
         return [
             "object": isChat ? "chat.completion" : "text_completion",
             "model": .string(model),
             "choices": .array(choices),
-            "usage": [
-                "prompt_tokens": .integer(promptTokens), "completion_tokens": .integer(generated),
-                "total_tokens": .integer(promptTokens + generated),
-            ],
+            "usage": .object(usage(of: completions, to: request, promptTokens: promptTokens)),
             "system_fingerprint": .string(systemFingerprint),
         ]
+    }
+
+    private func usage(of completions: [Completion], to request: RequestBody, promptTokens: Int) -> JSONObject {
+        let generated = completions.reduce(0) { $0 + $1.tokens.count }
+        var usage: JSONObject = [
+            "prompt_tokens": .integer(promptTokens), "completion_tokens": .integer(generated),
+            "total_tokens": .integer(promptTokens + generated),
+        ]
+        if reportsCachedTokens {
+            // A prompt counts once, whatever the number of its samples: with its first.
+            let firsts = stride(from: 0, to: completions.count, by: max(request.choicesPerPrompt, 1))
+            let cached = firsts.reduce(0) { $0 + completions[$1].cachedTokens }
+            usage["prompt_tokens_details"] = ["cached_tokens": .integer(cached)]
+        }
+        return usage
     }
 
     /// Why the answer made of a completion ended.

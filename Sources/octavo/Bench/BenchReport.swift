@@ -54,7 +54,8 @@ struct BenchReport {
         let share = ceiling.map { Share(limit: limit, value: $0 > 0 ? value / $0 : 0) }
         guard json else {
             let place = which.map { "\($0.0) \($0.1)" }.joined(separator: ", ")
-            let label = (place.isEmpty ? name : "\(name), \(place)").padding(toLength: 56, withPad: " ", startingAt: 0)
+            let title = place.isEmpty ? name : "\(name), \(place)"
+            let label = title + String(repeating: " ", count: max(56 - title.count, 1))
             let shares = ([share].compactMap(\.self) + otherShares).map {
                 "\(Format.decimal(100 * $0.value))% of the \($0.limit)"
             }

@@ -13,6 +13,8 @@ extension EngineBenchmark {
         var generated = 0
         /// Prompt tokens and new tokens that steps computed.
         var prefilled = 0
+        /// Prompt tokens that were shared with another prompt.
+        var cached = 0
         var sampled = 0
 
         mutating func count(_ event: GenerationEvent, prompts: [Int: Int], control: GenerationControl) {
@@ -22,55 +24,69 @@ extension EngineBenchmark {
                 useful += completion.tokens.count + prompts[completion.id, default: 0]
             case .step(let step):
                 prefilled += step.prefillTokens
+                cached += step.cachedTokens
                 sampled += step.sampledTokens
             case .checkpoint(let checkpoint): control.acknowledge(checkpoint.number)
-            case .failed: break
+            case .failed, .cancelled: break
             }
         }
     }
 
     /// Prompts of log-normal lengths, each answered with so many tokens.
-    func offlineJob(_ engine: LocalEngine, requests count: Int, newTokens: Int) async {
-        let requests = requests(count, newTokens: newTokens)
-        var samples: [(rate: Double, useful: Double, linear: Double, head: Double)] = []
+    ///
+    /// - Parameter sharedPrefix: tokens that all prompts begin with, besides their own.
+    func offlineJob(
+        _ engine: LocalEngine, batching: BatchingMode, requests count: Int, newTokens: Int, sharedPrefix: Int
+    ) async {
+        var samples: [(rate: Double, useful: Double, cached: Double, linear: Double, head: Double)] = []
         for run in 0..<runs {
+            let requests = requests(count, newTokens: newTokens, sharedPrefix: sharedPrefix, run: run)
             let start = ContinuousClock.now
-            let tally = await answer(requests, engine)
+            let tally = await answer(requests, engine, batching)
             let seconds = (ContinuousClock.now - start) / .seconds(1)
             let computed = Double(tally.prefilled + tally.sampled)
             samples.append(
                 (
-                    rate: Double(tally.generated) / seconds, useful: 100 * Double(tally.useful) / max(computed, 1),
+                    rate: Double(tally.generated) / seconds,
+                    useful: 100 * Double(tally.useful - tally.cached) / max(computed, 1),
+                    cached: 100 * Double(tally.cached) / Double(max(tally.cached + tally.prefilled, 1)),
                     linear: computed * Double(runner.model.linearWeightCount) / seconds,
                     head: Double(tally.sampled) / seconds
                 ))
             Console.progress("offline job: run \(run + 1) of \(runs)")
         }
         Console.clearProgress()
-        let place = [("requests", "\(count)"), ("new tokens", "\(newTokens)")]
+        var place = [("requests", "\(count)"), ("new tokens", "\(newTokens)"), ("batching", batching.rawValue)]
+        if sharedPrefix > 0 { place.append(("shared prefix", "\(sharedPrefix)")) }
         let median = samples.sorted { $0.rate < $1.rate }[runs / 2]
         let linear = peak > 0 ? [BenchReport.Share(limit: Self.linearLimit, value: median.linear / peak)] : []
         report.line(
             "offline job", place, samples: samples.map(\.rate), unit: "new tokens/s",
             otherShares: linear + headShare(logitsPerSecond: median.head))
         report.line("offline job, useful tokens", place, samples: samples.map(\.useful), unit: "%")
+        guard sharedPrefix > 0 else { return }
+        report.line("offline job, shared prompt tokens", place, samples: samples.map(\.cached), unit: "%")
     }
 
-    private func answer(_ requests: [GenerationRequest], _ engine: LocalEngine) async -> Tally {
+    private func answer(
+        _ requests: [GenerationRequest], _ engine: LocalEngine, _ batching: BatchingMode
+    ) async -> Tally {
         let prompts = Dictionary(uniqueKeysWithValues: requests.map { ($0.id, $0.promptTokens.count) })
         var tally = Tally()
+        let control = GenerationControl()
         for batch in BatchPlanner(capacity: engine.capacity).plan(requests).batches {
-            let control = GenerationControl()
-            for await event in engine.generate(batch, control: control) {
-                tally.count(event, prompts: prompts, control: control)
-            }
+            control.add(batch, asBatch: batching == .static)
         }
+        control.finishAdding()
+        for await event in engine.generate(control) { tally.count(event, prompts: prompts, control: control) }
         return tally
     }
 
-    private func requests(_ count: Int, newTokens: Int) -> [GenerationRequest] {
-        (0..<count).map { index in
-            // Quantiles of a log-normal distribution by the logistic approximation: the same lengths in every run.
+    /// The same lengths in every run, but other tokens, so that no run profits from what another left in the cache.
+    private func requests(_ count: Int, newTokens: Int, sharedPrefix: Int, run: Int) -> [GenerationRequest] {
+        let prefix = tokens(sharedPrefix, seed: run * (count + 1) + count)
+        return (0..<count).map { index in
+            // Quantiles of a log-normal distribution by the logistic approximation.
             let quantile = (Double(index) + 0.5) / Double(count)
             let length = 120 * exp(0.8 * 0.5513 * log(quantile / (1 - quantile)))
             var sampling = SamplingParameters()
@@ -78,8 +94,8 @@ extension EngineBenchmark {
             sampling.seed = 0
             sampling.maxTokens = newTokens
             sampling.ignoresEndTokens = true
-            let prompt = tokens(min(max(Int(length), 4), 1000), seed: index)
-            return GenerationRequest(id: index, promptTokens: prompt, sampling: sampling)
+            let prompt = tokens(min(max(Int(length), 4), 1000), seed: run * (count + 1) + index)
+            return GenerationRequest(id: index, promptTokens: prefix + prompt, sampling: sampling)
         }
     }
 }

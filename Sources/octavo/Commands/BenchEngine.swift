@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import OctavoBatching
 import OctavoEngine
 import OctavoLlama
 import OctavoWeights
@@ -31,6 +32,8 @@ struct BenchEngine: AsyncParsableCommand {
     @Option(help: "Tokens that each of these rows has.") var context = 512
     @Option(help: "Requests of the offline job; 0 leaves it out.") var requests = 256
     @Option(help: "New tokens of each of them.") var newTokens = 128
+    @Option(help: "Tokens with which the job's prompts begin alike, besides their own.") var sharedPrefix = 0
+    @Option(help: "How the job's requests come together: refill or static.") var batching = BatchingMode.refill
     @Option(help: "How often each is measured.") var runs = 3
     @Flag(help: "Print one JSON object a line.") var json = false
 
@@ -38,6 +41,9 @@ struct BenchEngine: AsyncParsableCommand {
         guard (model == nil) != (shape == nil) else { throw ValidationError("Give either a model or --shape.") }
         guard (1...100).contains(runs), (0...100_000).contains(requests) else {
             throw ValidationError("--runs must be between 1 and 100, --requests between 0 and 100000")
+        }
+        guard (0...1_000_000).contains(sharedPrefix) else {
+            throw ValidationError("--shared-prefix must be between 0 and 1000000")
         }
         guard (1...1_000_000).contains(context), (1...100_000).contains(newTokens) else {
             throw ValidationError("--context must be between 1 and 1000000, --new-tokens between 1 and 100000")
@@ -58,7 +64,8 @@ struct BenchEngine: AsyncParsableCommand {
         if requests > 0 {
             let local = LocalEngine(
                 runner: runner, tokens: SilentTokens(), endTokens: [], configuration: try engine.engineConfiguration())
-            await bench.offlineJob(local, requests: requests, newTokens: newTokens)
+            await bench.offlineJob(
+                local, batching: batching, requests: requests, newTokens: newTokens, sharedPrefix: sharedPrefix)
         }
         if let bytes = ProcessMemory.peak { report.line("peak memory", [], value: Double(bytes) / 0x1p30, unit: "GiB") }
     }

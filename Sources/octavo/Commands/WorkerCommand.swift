@@ -71,9 +71,10 @@ enum Working {
         let counts = worker.statistics.snapshot
         let seconds = counts.computeTime / .seconds(1)
         let rate = seconds > 0 ? Double(counts.sampledTokens) / seconds : 0
+        let cached = counts.cachedTokens > 0 ? " (and \(Format.count(counts.cachedTokens)) shared)" : ""
         Console.note(
             "this worker: \(Format.count(counts.finishedRequests)) finished, \(counts.failedRequests) failed, "
-                + "\(Format.count(counts.prefillTokens)) prompt tokens, \(Format.count(counts.sampledTokens)) new tokens in "
+                + "\(Format.count(counts.prefillTokens)) prompt tokens\(cached), \(Format.count(counts.sampledTokens)) new tokens in "
                 + "\(Format.duration(seconds)) of computing (\(Format.decimal(rate)) new tokens/s)")
     }
 }

@@ -71,14 +71,13 @@ struct DirectGeneration {
 
     private func run(_ generations: [GenerationRequest]) async -> [Int: Completion] {
         var completions: [Int: Completion] = [:]
-        for batch in BatchPlanner(capacity: model.engine.capacity).plan(generations).batches {
-            let control = GenerationControl()
-            for await event in model.engine.generate(batch, control: control) {
-                switch event {
-                case .finished(let completion): completions[completion.id] = completion
-                case .checkpoint(let checkpoint): control.acknowledge(checkpoint.number)
-                case .failed, .step: break
-                }
+        let plan = BatchPlanner(capacity: model.engine.capacity).plan(generations)
+        let control = GenerationControl()
+        for await event in model.engine.generate(plan.batches.flatMap(\.self), control: control) {
+            switch event {
+            case .finished(let completion): completions[completion.id] = completion
+            case .checkpoint(let checkpoint): control.acknowledge(checkpoint.number)
+            case .failed, .cancelled, .step: break
             }
         }
         return completions

@@ -1,11 +1,14 @@
-import ArgumentParser
+public import ArgumentParser
 import Foundation
+public import OctavoBatching
 import OctavoCore
 import OctavoEngine
 import OctavoWorker
 import Synchronization
 
-/// How a worker holds its leases.
+extension BatchingMode: ExpressibleByArgument {}
+
+/// How a worker holds its leases, and how it works through them.
 struct WorkerArguments: ParsableArguments {
     @Option(help: "The most requests claimed together (OCTAVO_LEASE_SIZE; default: four batches).")
     var leaseSize: Int?
@@ -14,6 +17,18 @@ struct WorkerArguments: ParsableArguments {
         help:
             "A worker that is silent for this long loses its requests to others (OCTAVO_LEASE_DURATION; default: 60s).")
     var leaseDuration: Seconds?
+
+    @Option(
+        help:
+            "How requests come together: refill, where one joins as soon as another has ended, or static, where a batch begins when all of the one before have ended (OCTAVO_BATCHING; default: refill). Both give the same answers."
+    )
+    var batching: BatchingMode?
+
+    @Flag(
+        help:
+            "Add usage.prompt_tokens_details.cached_tokens to responses: prompt tokens not computed again, which depends on what was computed before."
+    )
+    var reportCachedTokens = false
 
     @Option(help: "How long an orderly stop may take (OCTAVO_GRACE; default: 30s).")
     var grace: Seconds?
@@ -30,6 +45,8 @@ struct WorkerArguments: ParsableArguments {
         var configuration = WorkerConfiguration(modelNames: model.names, fingerprint: model.fingerprint)
         configuration.samplingDefaults = model.samplingDefaults
         configuration.drains = drains
+        configuration.batching = try batching ?? Environment.value("OCTAVO_BATCHING") ?? .refill
+        configuration.reportsCachedTokens = reportCachedTokens
         configuration.leaseSize =
             try leaseSize ?? Environment.value("OCTAVO_LEASE_SIZE") ?? 4 * model.engine.capacity.maximumBatch
         if let duration = try leaseDuration ?? Environment.value("OCTAVO_LEASE_DURATION") {
@@ -63,7 +80,8 @@ final class StepTrace: Sendable {
     func write(_ step: StepStatistics) {
         let object: JSONValue = [
             "pid": .integer(Int(getpid())), "prefill_tokens": .integer(step.prefillTokens),
-            "sampled_tokens": .integer(step.sampledTokens), "active_rows": .integer(step.activeRows),
+            "cached_tokens": .integer(step.cachedTokens), "sampled_tokens": .integer(step.sampledTokens),
+            "active_rows": .integer(step.activeRows),
             "seconds": .double(step.duration / .seconds(1)),
         ]
         let line = Array((object.jsonText + "\n").utf8)
