@@ -1,5 +1,3 @@
-import Foundation
-
 /// Memory for `count` elements of a plain type, aligned to a cache line and zero at first.
 ///
 /// Pages are touched only when used: a buffer sized for the worst case costs what the case at hand needs.
@@ -12,19 +10,22 @@ package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable
     package let count: Int
     /// The memory it takes once all is touched.
     package let byteCount: Int
+    private let region: MemoryRegion
 
-    /// Allocates zeroed memory.
-    package init(count: Int) {
+    /// Smaller buffers have no large pages of their own: they would hold much that nobody uses.
+    private static var leastForLargePages: Int { 4 << 20 }
+
+    /// Allocates zeroed memory: of its own, or beside others'.
+    package init(count: Int, in arena: WeightArena? = nil) {
         self.count = count
         byteCount = max(count, 1) * MemoryLayout<Element>.stride
-        let mapped = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-        guard let mapped, mapped != MAP_FAILED else {
-            preconditionFailure("the system has no \(byteCount) bytes of address space")
+        if let arena {
+            let (region, base) = arena.take(byteCount)
+            self.region = region
+            self.base = base.bindMemory(to: Element.self, capacity: count)
+        } else {
+            region = MemoryRegion(byteCount: byteCount, largePages: byteCount >= Self.leastForLargePages)
+            base = region.base.bindMemory(to: Element.self, capacity: count)
         }
-        // Large pages spare TLB misses where the system grants them; a refusal costs nothing.
-        if byteCount >= 4 << 20 { madvise(mapped, byteCount, MADV_HUGEPAGE) }
-        base = mapped.bindMemory(to: Element.self, capacity: count)
     }
-
-    deinit { munmap(base, byteCount) }
 }

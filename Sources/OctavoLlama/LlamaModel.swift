@@ -42,14 +42,15 @@ public final class LlamaModel: Sendable {
         let weights = try scheme.prepare(stored, threads: threads)
         self.scheme = scheme
         configuration = weights.configuration
+        let arena = WeightArena()
         var layers: [Layer] = []
         for index in 0..<configuration.layerCount {
-            layers.append(try Layer(index, of: weights, scheme: scheme, threads: threads))
+            layers.append(try Layer(index, of: weights, scheme: scheme, in: arena, threads: threads))
             progress(index + 1)
         }
         self.layers = layers
         embedding = FloatMatrix(stacking: [try weights.matrix(.tokenEmbedding)], threads: threads)
-        head = try Self.head(of: weights, embedding: embedding, scheme: scheme, threads: threads)
+        head = try Self.head(of: weights, embedding: embedding, scheme: scheme, in: arena, threads: threads)
         weights.releasePages()
         outputNorm = Layer.padded(try weights.vector(.outputNorm))
         inverseFrequencies = RotaryEmbedding.inverseFrequencies(configuration)
@@ -69,12 +70,13 @@ public final class LlamaModel: Sendable {
     }
 
     private static func head(
-        of weights: any ModelWeights, embedding: FloatMatrix, scheme: QuantizationScheme, threads: ComputeThreads
+        of weights: any ModelWeights, embedding: FloatMatrix, scheme: QuantizationScheme, in arena: WeightArena,
+        threads: ComputeThreads
     ) throws(WeightsError) -> LinearLayer {
         let isTied = weights.configuration.tiesEmbeddings
         let stored = try weights.matrix(isTied ? .tokenEmbedding : .outputHead)
         if scheme.quantizesHead(weights: stored.rows * stored.columns) {
-            return .int8(QuantizedMatrix(stacking: [stored], threads: threads))
+            return .int8(QuantizedMatrix(stacking: [stored], in: arena, threads: threads))
         }
         return .float(isTied ? embedding : FloatMatrix(stacking: [stored], threads: threads))
     }
@@ -98,15 +100,18 @@ public final class LlamaModel: Sendable {
 
 extension LlamaModel.Layer {
     /// Reads block `index` of weights that are prepared for the scheme.
+    ///
+    /// - Parameter arena: where INT8 weights are to lie.
     init(
-        _ index: Int, of weights: any ModelWeights, scheme: QuantizationScheme, threads: ComputeThreads
+        _ index: Int, of weights: any ModelWeights, scheme: QuantizationScheme, in arena: WeightArena? = nil,
+        threads: ComputeThreads
     ) throws(WeightsError) {
         func linear(_ roles: TensorRole..., groups: Int = 1) throws(WeightsError) -> LinearLayer {
             var matrices: [any WeightRows] = []
             defer { weights.releasePages() }
             for role in roles { matrices.append(try weights.matrix(role)) }
             if scheme == .float { return .float(FloatMatrix(stacking: matrices, threads: threads)) }
-            let packed = QuantizedMatrix(stacking: matrices, groups: groups, threads: threads)
+            let packed = QuantizedMatrix(stacking: matrices, groups: groups, in: arena, threads: threads)
             guard packed.isFinite else {
                 throw WeightsError(
                     path: weights.path, tensor: roles.map(\.huggingFaceName).joined(separator: " or "), key: nil,

@@ -17,12 +17,12 @@ package final class QuantizedMatrix: Sendable {
     package let scales: AlignedBuffer<Float>
 
     /// Memory for `panelCount` panels, whose channels are then packed one by one.
-    package init(depth: Int, panelCount: Int, groupCount: Int = 1) {
+    package init(depth: Int, panelCount: Int, groupCount: Int = 1, in arena: WeightArena? = nil) {
         self.groupCount = groupCount
         self.depth = depth
         self.panelCount = panelCount
-        panels = AlignedBuffer(count: panelCount * Kernels.panel * depth)
-        scales = AlignedBuffer(count: panelCount * Kernels.panel)
+        panels = AlignedBuffer(count: panelCount * Kernels.panel * depth, in: arena)
+        scales = AlignedBuffer(count: panelCount * Kernels.panel, in: arena)
     }
 
     /// Packs matrices of equal column counts, one above the other, on all threads: INT8 of the file's own as it is, all
@@ -30,7 +30,10 @@ package final class QuantizedMatrix: Sendable {
     ///
     /// - Parameter groups: how many groups of equal width the input features are divided into; more than one only if a
     ///   group's width needs no padding.
-    package convenience init(stacking matrices: [any WeightRows], groups: Int = 1, threads: ComputeThreads) {
+    /// - Parameter arena: where the weights of a model lie together.
+    package convenience init(
+        stacking matrices: [any WeightRows], groups: Int = 1, in arena: WeightArena? = nil, threads: ComputeThreads
+    ) {
         let columns = matrices[0].columns
         var firstChannels: [Int] = []
         var channels = 0
@@ -41,7 +44,8 @@ package final class QuantizedMatrix: Sendable {
         }
         precondition(
             groups == 1 || columns % (groups * Kernels.paddedDepth(1)) == 0, "groups of features need no padding")
-        self.init(depth: Kernels.paddedDepth(columns), panelCount: channels / Kernels.panel, groupCount: groups)
+        self.init(
+            depth: Kernels.paddedDepth(columns), panelCount: channels / Kernels.panel, groupCount: groups, in: arena)
         for (matrix, firstChannel) in zip(matrices, firstChannels) {
             pack(matrix, from: firstChannel, threads: threads)
         }

@@ -65,9 +65,10 @@ extension PhaseBench {
         var matrices: [any WeightRows] = []
         for role in product.roles { matrices.append(try weights.matrix(role)) }
         let groups = product == .down ? QuantizationScheme.rotated.downGroups(features: sizes.intermediateSize) : 1
+        let arena = WeightArena()
         var copies: [QuantizedMatrix] = []
         repeat {
-            copies.append(QuantizedMatrix(stacking: matrices, groups: groups, threads: runner.threads))
+            copies.append(QuantizedMatrix(stacking: matrices, groups: groups, in: arena, threads: runner.threads))
         } while copies.reduce(0) { $0 + $1.panels.byteCount } < workingSet
         return copies
     }
