@@ -11,10 +11,15 @@
 
 #include "float_kernels.h"
 
-/// What the kernel reads ahead: the panels that follow, a share of them with every block of rows.
+/// The most rows in a block.
+#define BLOCK_ROWS 8
+/// Bytes of the depth between two occasions to fetch.
+#define FETCH_STEP 16
+
+/// What a block of rows reads ahead, evenly, since more misses at once than a core can have outstanding would stop it.
 typedef struct {
     const uint8_t *from;
-    /// Cache lines to fetch with every OCTAVO_DEPTH of the depth.
+    /// Cache lines for every FETCH_STEP of the depth; a panel has four of its own.
     size_t lines;
 } ahead;
 
@@ -32,19 +37,19 @@ ALWAYS_INLINE void multiply_block(
     size_t depth = p->depth, width = depth / p->groups;
     const uint8_t *w = p->w + panel * OCTAVO_PANEL * depth;
     const int8_t *a = p->a + m * depth;
-    __m512 totals[8][3];
+    __m512 totals[BLOCK_ROWS][3];
     UNROLLED for (int r = 0; r < ROWS; r++)
         UNROLLED for (int c = 0; c < PANELS; c++) totals[r][c] = _mm512_setzero_ps();
     for (size_t group = 0; group < p->groups; group++) {
-        __m512i sums[8][3];
+        __m512i sums[BLOCK_ROWS][3];
         UNROLLED for (int r = 0; r < ROWS; r++) {
             // The weights' offset of 128 adds 128 times the sum of the activations.
             int32_t offset = (int32_t)((uint32_t)p->a_sum[(m + r) * p->groups + group] << 7);
             UNROLLED for (int c = 0; c < PANELS; c++) sums[r][c] = _mm512_set1_epi32(-offset);
         }
-        for (size_t start = group * width; start < (group + 1) * width; start += OCTAVO_DEPTH) {
+        for (size_t start = group * width; start < (group + 1) * width; start += FETCH_STEP) {
             for (size_t line = 0; line < next.lines; line++, next.from += 64) __builtin_prefetch(next.from, 0, 2);
-            for (size_t k = start; k < start + OCTAVO_DEPTH; k += 4) {
+            for (size_t k = start; k < start + FETCH_STEP; k += 4) {
                 __m512i weights[3];
                 UNROLLED for (int c = 0; c < PANELS; c++)
                     weights[c] = _mm512_loadu_si512(w + c * OCTAVO_PANEL * depth + k * OCTAVO_PANEL);
@@ -67,7 +72,7 @@ ALWAYS_INLINE void multiply_block(
         UNROLLED for (int c = 0; c < PANELS; c++) store_panel(p, m + r, panel + c, totals[r][c]);
 }
 
-/// Up to eight rows by PANELS panels.
+/// Up to BLOCK_ROWS rows by PANELS panels.
 ALWAYS_INLINE void multiply_rows(
     const octavo_int8_matmul *p, size_t m, size_t rows, size_t panel, ahead next, const int PANELS) {
     switch (rows) {
@@ -82,17 +87,39 @@ ALWAYS_INLINE void multiply_rows(
     }
 }
 
-/// Eight rows by three panels keep 24 sums, 3 weights and the broadcasts in the 32 registers. The three panels stay in
-/// the second-level cache for all rows while the next three are on their way to it; with few rows the step waits for
-/// memory anyway, and the CPU's own prefetching does better.
+/// Panels whose weights are read side by side.
+///
+/// Eight rows by three panels keep 24 sums, 3 weights and the broadcasts in the 32 registers; with groups there are
+/// totals besides. Rows of a single block need each weight once: one panel after the other is one stream through
+/// memory, which the CPU's prefetching and ours follow best. Long panels that wait for memory alone are the exception.
+static size_t panels_side_by_side(const octavo_int8_matmul *p) {
+    if (p->rows > BLOCK_ROWS) return p->groups > 1 ? 2 : 3;
+    return p->rows < 4 && p->depth >= 4096 ? 3 : 1;
+}
+
+/// What block `block` of `blocks` fetches while it uses `width` panels at `panels`, of which `rest` bytes follow.
+///
+/// The panels that follow go to the second-level cache, where they stay for all blocks: each fetches its share. A
+/// single block has no such time: it fetches what it is about to use, if its arithmetic is slow enough that the CPU's
+/// own prefetching would wait for it.
+static ahead fetched(
+    const octavo_int8_matmul *p, const uint8_t *panels, size_t width, size_t rest, size_t block, size_t blocks) {
+    size_t lines = width * OCTAVO_PANEL * FETCH_STEP / 64;
+    if (blocks == 1) return (ahead){panels + smaller(8192, rest), p->rows < 4 ? 0 : lines};
+    size_t share = (lines + blocks - 1) / blocks, skipped = share * block;
+    if (rest == 0 || skipped >= lines) return (ahead){panels, 0};
+    return (ahead){panels + width * OCTAVO_PANEL * p->depth + skipped * 64 * (p->depth / FETCH_STEP), share};
+}
+
 static void int8_matmul(const octavo_int8_matmul *p) {
-    size_t blocks = (p->rows + 7) / 8, panel_bytes = OCTAVO_PANEL * p->depth;
-    for (size_t panel = 0; panel < p->panels; panel += 3) {
-        size_t width = smaller(3, p->panels - panel);
-        ahead next = {p->w + (panel + width) * panel_bytes, 0};
-        if (p->rows >= 8 && panel + width < p->panels) next.lines = (3 * OCTAVO_PANEL + blocks - 1) / blocks;
-        for (size_t m = 0; m < p->rows; m += 8, next.from += next.lines * p->depth) {
-            size_t rows = smaller(8, p->rows - m);
+    size_t blocks = (p->rows + BLOCK_ROWS - 1) / BLOCK_ROWS, panel_bytes = OCTAVO_PANEL * p->depth;
+    size_t most = panels_side_by_side(p);
+    for (size_t panel = 0; panel < p->panels; panel += most) {
+        size_t width = smaller(most, p->panels - panel);
+        size_t rest = (p->panels - panel - width) * panel_bytes;
+        for (size_t block = 0; block < blocks; block++) {
+            size_t m = p->rows * block / blocks, rows = p->rows * (block + 1) / blocks - m;
+            ahead next = fetched(p, p->w + panel * panel_bytes, width, rest, block, blocks);
             switch (width) {
             case 3: multiply_rows(p, m, rows, panel, next, 3); break;
             case 2: multiply_rows(p, m, rows, panel, next, 2); break;

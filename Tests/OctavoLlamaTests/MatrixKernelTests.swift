@@ -51,10 +51,14 @@ import Testing
 
     @Test func `the INT8 product is exact at its deepest`() {
         var generator = SeededGenerator(seed: 1)
-        let product = IntegerProduct(rows: 2, panels: 1, depth: 65_536, groups: 1, isExtreme: true, using: &generator)
-        let expected = product.reference(accumulates: false)
-        for kernels in Kernels.available {
-            #expect(product.compute(kernels, accumulates: false).bits == expected.bits, "\(kernels.name)")
+        for rows in 1...3 {
+            let product = IntegerProduct(
+                rows: rows, panels: 4, depth: 65_536, groups: 1, isExtreme: true, using: &generator)
+            let expected = product.reference(accumulates: false)
+            for kernels in Kernels.available {
+                let found = product.compute(kernels, accumulates: false)
+                #expect(found.bits == expected.bits, "\(kernels.name), \(rows) rows")
+            }
         }
     }
 
