@@ -66,6 +66,15 @@ extension Kernels {
             self.groups = groups
             self.planes = planes
         }
+
+        /// Those behind the first rows.
+        func dropping(rows: Int) -> Activations {
+            var rest = self
+            rest.values += rows * depth
+            rest.scales += rows * groups
+            rest.sums += rows * groups
+            return rest
+        }
     }
 
     /// Multiplies `rows` vectors by some panels of a matrix; see `octavo_int8_matmul`.

@@ -33,36 +33,40 @@ extension LlamaRunner {
     }
 
     /// x = x + attention(norm(x)).
-    func attend(_ layer: Int, _ tokens: [StepToken], _ stretches: [Stretch]) {
+    ///
+    /// - Parameter apart: whether no stretch follows another of its sequence, so that none waits for the keys and values
+    ///   that another stores.
+    func attend(_ layer: Int, _ tokens: [StepToken], _ stretches: [Stretch], apart: Bool = false) {
         let weights = model.layers[layer]
-        let normalized = normalizedRows(tokens.count)
-        normalize(normalized, weight: weights.attentionNorm, for: weights.queryKeyValue)
-        observe?(.attention(layer), normalized)
         multiply(
-            normalized, by: weights.queryKeyValue, into: memory.queryKeyValue.base, stride: memory.queryKeyValueStride)
-        rotateAndStore(layer, tokens)
-        attendHeads(layer, stretches)
+            normalizedRows(tokens.count), at: .attention(layer), by: weights.queryKeyValue,
+            into: memory.queryKeyValue.base, stride: memory.queryKeyValueStride
+        ) { [self] row, output in normalize(row, weight: weights.attentionNorm, into: output) }
+        if apart {
+            attendHeads(layer, stretches, storing: tokens)
+        } else {
+            rotateAndStore(layer, tokens)
+            attendHeads(layer, stretches)
+        }
         let mixed = FloatRows(
             base: memory.attention.base, count: tokens.count,
             width: model.configuration.headCount * model.configuration.headDimension, stride: memory.attentionStride)
-        prepare(mixed, for: weights.attentionOutput) { _, _ in }
-        observe?(.attentionOutput(layer), mixed)
-        multiplyAndAdd(mixed, by: weights.attentionOutput)
+        multiplyAndAdd(mixed, at: .attentionOutput(layer), by: weights.attentionOutput) { row, _ in
+            UnsafePointer(mixed[row])
+        }
     }
 
     /// x = x + down(silu(gate(norm(x))) * up(norm(x))).
     func feedForward(_ layer: Int, _ tokens: [StepToken]) {
         let weights = model.layers[layer]
-        let normalized = normalizedRows(tokens.count)
-        normalize(normalized, weight: weights.feedForwardNorm, for: weights.gateUp)
-        observe?(.feedForward(layer), normalized)
-        multiply(normalized, by: weights.gateUp, into: memory.gateUp.base, stride: 2 * memory.intermediate)
+        multiply(
+            normalizedRows(tokens.count), at: .feedForward(layer), by: weights.gateUp, into: memory.gateUp.base,
+            stride: 2 * memory.intermediate
+        ) { [self] row, output in normalize(row, weight: weights.feedForwardNorm, into: output) }
         let gated = FloatRows(
             base: memory.gated.base, count: tokens.count, width: model.configuration.intermediateSize,
             stride: memory.gatedStride)
-        gate(gated, for: weights.down)
-        observe?(.down(layer), gated)
-        multiplyAndAdd(gated, by: weights.down)
+        multiplyAndAdd(gated, at: .down(layer), by: weights.down) { [self] row, output in gate(row, into: output) }
         observe?(.block(layer), residualRows(tokens.count))
     }
 
@@ -120,72 +124,24 @@ extension LlamaRunner {
     }
 }
 
-// MARK: - Phases
+// MARK: - Rows
 
 extension LlamaRunner {
-    /// Normalizes rows of the residual stream.
-    func normalize(_ rows: FloatRows, weight: AlignedBuffer<Float>, for layer: LinearLayer) {
-        prepare(rows, for: layer) { [self] row, output in
-            kernels.normalize(
-                memory.residual.base + row * memory.hidden, weight: weight.base,
-                epsilon: model.configuration.rmsNormEpsilon, count: rows.width, into: output)
-        }
+    /// Normalizes a row of the residual stream; returns the result.
+    func normalize(
+        _ row: Int, weight: AlignedBuffer<Float>, into output: UnsafeMutablePointer<Float>
+    ) -> UnsafePointer<Float> {
+        kernels.normalize(
+            memory.residual.base + row * memory.hidden, weight: weight.base,
+            epsilon: model.configuration.rmsNormEpsilon, count: model.configuration.hiddenSize, into: output)
+        return UnsafePointer(output)
     }
 
-    /// silu(gate) * up of the rows that are projected.
-    func gate(_ rows: FloatRows, for layer: LinearLayer) {
-        prepare(rows, for: layer) { [self] row, output in
-            let gate = memory.gateUp.base + row * 2 * memory.intermediate
-            kernels.siluMultiply(
-                gate: gate, up: gate + memory.intermediate, count: memory.intermediate, into: output)
-        }
-    }
-
-    /// Computes each row of a linear layer's input and, if the layer is INT8, quantizes it while it is in the cache.
-    private func prepare(
-        _ rows: FloatRows, for layer: LinearLayer,
-        _ compute: @Sendable (_ row: Int, _ output: UnsafeMutablePointer<Float>) -> Void
-    ) {
-        threads.run { [self] index in
-            for row in threads.share(rows.count, index: index) {
-                compute(row, rows[row])
-                guard case .int8(let matrix) = layer else { continue }
-                kernels.quantize(rows[row], count: rows.width, into: memory.activations(for: matrix), row: row)
-            }
-        }
-    }
-
-    /// Multiplies rows that are prepared.
-    func multiply(
-        _ rows: FloatRows, by layer: LinearLayer, into output: UnsafeMutablePointer<Float>, stride: Int,
-        accumulates: Bool = false
-    ) {
-        let output = FloatRows(base: output, count: rows.count, width: stride, stride: stride)
-        threads.run { [self] index in
-            switch layer {
-            case .int8(let matrix):
-                kernels.multiply(
-                    memory.activations(for: matrix), rows: rows.count, by: matrix,
-                    panels: threads.share(matrix.panelCount, index: index), into: output.base, stride: stride,
-                    accumulates: accumulates)
-            case .float(let matrix):
-                precondition(rows.stride == matrix.depth && !accumulates)
-                kernels.multiply(
-                    rows.base, rows: rows.count, by: matrix,
-                    columns: threads.share(matrix.rows, index: index, unit: Kernels.panel), into: output.base,
-                    stride: stride)
-            }
-        }
-    }
-
-    /// Adds the product to the residual stream.
-    func multiplyAndAdd(_ rows: FloatRows, by layer: LinearLayer) {
-        switch layer {
-        case .int8: multiply(rows, by: layer, into: memory.residual.base, stride: memory.hidden, accumulates: true)
-        case .float:
-            multiply(rows, by: layer, into: memory.normalized.base, stride: memory.hidden)
-            for index in 0..<rows.count * memory.hidden { memory.residual.base[index] += memory.normalized.base[index] }
-        }
+    /// silu(gate) * up of a row that is projected; returns the result.
+    func gate(_ row: Int, into output: UnsafeMutablePointer<Float>) -> UnsafePointer<Float> {
+        let gate = memory.gateUp.base + row * 2 * memory.intermediate
+        kernels.siluMultiply(gate: gate, up: gate + memory.intermediate, count: memory.intermediate, into: output)
+        return UnsafePointer(output)
     }
 
     func normalizedRows(_ count: Int) -> FloatRows {
@@ -197,50 +153,62 @@ extension LlamaRunner {
         FloatRows(
             base: memory.residual.base, count: count, width: model.configuration.hiddenSize, stride: memory.hidden)
     }
+}
 
+// MARK: - Attention
+
+extension LlamaRunner {
     /// Rotates queries and keys, and stores keys and values in the cache.
     private func rotateAndStore(_ layer: Int, _ tokens: [StepToken]) {
+        threads.run { [self] index in
+            for row in threads.share(tokens.count, index: index) {
+                for head in 0..<model.configuration.keyValueHeadCount { rotateAndStore(layer, tokens[row], row, head) }
+            }
+        }
+    }
+
+    /// The same of one token: a key-value head and the queries that share it.
+    private func rotateAndStore(_ layer: Int, _ token: StepToken, _ row: Int, _ head: Int) {
         let sizes = model.configuration
         let half = sizes.headDimension / 2
-        let scale = 1 / Float(sizes.headDimension).squareRoot()
-        threads.run { [self] index in
-            withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * memory.headSize) { scratch in
-                guard let key = scratch.baseAddress else { return }
-                let value = key + memory.headSize
-                value.update(repeating: 0, count: memory.headSize)
-                for row in threads.share(tokens.count, index: index) {
-                    let projected = memory.queryKeyValue.base + row * memory.queryKeyValueStride
-                    let cosines = memory.cosines.base + row * half
-                    let sines = memory.sines.base + row * half
-                    for head in 0..<sizes.headCount {
-                        kernels.rotate(
-                            projected + head * sizes.headDimension, cosines: cosines, sines: sines, half: half,
-                            scale: scale, paddedCount: memory.headSize,
-                            into: memory.queries.base + (row * sizes.headCount + head) * memory.headSize)
-                    }
-                    for head in 0..<sizes.keyValueHeadCount {
-                        let column = head * sizes.headDimension
-                        kernels.rotate(
-                            projected + memory.keyColumn + column, cosines: cosines, sines: sines, half: half,
-                            scale: 1, paddedCount: memory.headSize, into: key)
-                        value.update(from: projected + memory.valueColumn + column, count: sizes.headDimension)
-                        cache.store(
-                            key: key, value: value, blocks: tokens[row].blocks, position: tokens[row].position,
-                            layer: layer, head: head, kernels: kernels)
-                    }
-                }
-            }
+        let group = sizes.headCount / sizes.keyValueHeadCount
+        let projected = memory.queryKeyValue.base + row * memory.queryKeyValueStride
+        let cosines = memory.cosines.base + row * half
+        let sines = memory.sines.base + row * half
+        for query in head * group..<(head + 1) * group {
+            kernels.rotate(
+                projected + query * sizes.headDimension, cosines: cosines, sines: sines, half: half,
+                scale: memory.queryScale, paddedCount: memory.headSize,
+                into: memory.queries.base + (row * sizes.headCount + query) * memory.headSize)
+        }
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * memory.headSize) { scratch in
+            guard let key = scratch.baseAddress else { return }
+            let value = key + memory.headSize
+            let column = head * sizes.headDimension
+            kernels.rotate(
+                projected + memory.keyColumn + column, cosines: cosines, sines: sines, half: half, scale: 1,
+                paddedCount: memory.headSize, into: key)
+            value.update(from: projected + memory.valueColumn + column, count: sizes.headDimension)
+            (value + sizes.headDimension).update(repeating: 0, count: memory.headSize - sizes.headDimension)
+            cache.store(
+                key: key, value: value, blocks: token.blocks, position: token.position, layer: layer, head: head,
+                kernels: kernels)
         }
     }
 
     /// Attention of every stretch of positions and key-value head; a thread that is free takes the next, since they
     /// differ in cost.
-    func attendHeads(_ layer: Int, _ stretches: [Stretch]) {
+    ///
+    /// - Parameter tokens: of the stretches, if their queries, keys and values are still to be rotated and stored.
+    func attendHeads(_ layer: Int, _ stretches: [Stretch], storing tokens: [StepToken] = []) {
         let sizes = model.configuration
         let group = sizes.headCount / sizes.keyValueHeadCount
         threads.run(items: stretches.count * sizes.keyValueHeadCount) { [self] thread, item in
             let (head, index) = item.quotientAndRemainder(dividingBy: stretches.count)
             let stretch = stretches[index]
+            if !tokens.isEmpty {
+                for row in stretch.row..<stretch.row + stretch.count { rotateAndStore(layer, tokens[row], row, head) }
+            }
             let firstQuery = stretch.row * sizes.headCount + head * group
             kernels.attend(
                 Kernels.Attention(

@@ -100,8 +100,9 @@ public final class LlamaRunner: ModelRunner, @unchecked Sendable {
         embed(tokens)
         computeAngles(tokens)
         let stretches = stretches(of: tokens)
+        let apart = Set(stretches.map { ObjectIdentifier($0.blocks) }).count == stretches.count
         for layer in model.layers.indices {
-            attend(layer, tokens, stretches)
+            attend(layer, tokens, stretches, apart: apart)
             feedForward(layer, tokens)
         }
         let count = computeLogits(tokens.indices.filter { tokens[$0].wantsLogits })

@@ -46,6 +46,8 @@ final class StepMemory: Sendable {
     let valueColumn: Int
     let queryKeyValueStride: Int
     let headSize: Int
+    /// What queries are multiplied by: 1 / sqrt(head dimension).
+    let queryScale: Float
     let attentionStride: Int
     let intermediate: Int
     let scoreCapacity: Int
@@ -54,6 +56,8 @@ final class StepMemory: Sendable {
     init(
         _ sizes: ModelConfiguration, tokens: Int, logits logitsCount: Int, threads: Int, isFloat: Bool, scoreLength: Int
     ) {
+        // Beside a single row, each thread has one of its own.
+        let tokens = max(tokens, 1 + threads)
         hidden = Kernels.padded(sizes.hiddenSize)
         let attentionSize = sizes.headCount * sizes.headDimension
         let keyValueSize = Kernels.padded(sizes.keyValueHeadCount * sizes.headDimension)
@@ -61,6 +65,7 @@ final class StepMemory: Sendable {
         valueColumn = keyColumn + keyValueSize
         queryKeyValueStride = valueColumn + keyValueSize
         headSize = Kernels.padded(sizes.headDimension)
+        queryScale = 1 / Float(sizes.headDimension).squareRoot()
         attentionStride = Kernels.padded(attentionSize)
         intermediate = Kernels.padded(sizes.intermediateSize)
         scoreCapacity = max(

@@ -55,7 +55,8 @@ extension PhaseBench {
         case .queryKeyValue:
             runner.multiply(input, by: layer, into: memory.queryKeyValue.base, stride: memory.queryKeyValueStride)
         case .gateUp: runner.multiply(input, by: layer, into: memory.gateUp.base, stride: 2 * memory.intermediate)
-        case .attentionOutput, .down: runner.multiplyAndAdd(input, by: layer)
+        case .attentionOutput, .down:
+            runner.multiply(input, by: layer, into: memory.residual.base, stride: memory.hidden, accumulates: true)
         case .head: runner.multiply(outputs: rows, byHead: layer)
         }
     }

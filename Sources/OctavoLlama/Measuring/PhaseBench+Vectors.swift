@@ -23,7 +23,9 @@ extension PhaseBench {
         measure(
             Workload(name: "rms norm and quantize", parameters: parameters(count, warm), cost: cost) {
                 [runner, block] _ in
-                runner.normalize(rows, weight: block.attentionNorm, for: block.queryKeyValue)
+                runner.prepare(rows, for: block.queryKeyValue) {
+                    runner.normalize($0, weight: block.attentionNorm, into: $1)
+                }
             })
     }
 
@@ -37,7 +39,7 @@ extension PhaseBench {
         measure(
             Workload(name: "silu, multiply and quantize", parameters: parameters(count, warm), cost: cost) {
                 [runner, block] _ in
-                runner.gate(rows, for: block.down)
+                runner.prepare(rows, for: block.down) { runner.gate($0, into: $1) }
             })
     }
 
