@@ -43,15 +43,17 @@ public final class LlamaModel: Sendable {
         self.scheme = scheme
         configuration = weights.configuration
         let arena = WeightArena()
+        // The largest matrices first: what of their files is in memory, too, is let go before the rest comes.
+        embedding = FloatMatrix(stacking: [try weights.matrix(.tokenEmbedding)], threads: threads)
+        weights.releasePages()
+        head = try Self.head(of: weights, embedding: embedding, scheme: scheme, in: arena, threads: threads)
+        weights.releasePages()
         var layers: [Layer] = []
         for index in 0..<configuration.layerCount {
             layers.append(try Layer(index, of: weights, scheme: scheme, in: arena, threads: threads))
             progress(index + 1)
         }
         self.layers = layers
-        embedding = FloatMatrix(stacking: [try weights.matrix(.tokenEmbedding)], threads: threads)
-        head = try Self.head(of: weights, embedding: embedding, scheme: scheme, in: arena, threads: threads)
-        weights.releasePages()
         outputNorm = Layer.padded(try weights.vector(.outputNorm))
         inverseFrequencies = RotaryEmbedding.inverseFrequencies(configuration)
     }
