@@ -10,7 +10,8 @@ package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable
     package let count: Int
     /// The memory it takes once all is touched.
     package let byteCount: Int
-    private let region: MemoryRegion
+    /// What it lies in, alone or beside others.
+    package let region: MemoryRegion
 
     /// Smaller buffers have no large pages of their own: they would hold much that nobody uses.
     private static var leastForLargePages: Int { 4 << 20 }

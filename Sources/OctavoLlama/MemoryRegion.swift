@@ -3,7 +3,7 @@ import Foundation
 /// Anonymous memory of the system's, zero at first, given back when the last buffer in it is gone.
 ///
 /// Pages are touched only when used: a region sized for the worst case costs what the case at hand needs.
-final class MemoryRegion: @unchecked Sendable {
+package final class MemoryRegion: @unchecked Sendable {
     // Never changes; what it lends is others' to share.
 
     /// Where it begins: at a large page, if it asks for those.
