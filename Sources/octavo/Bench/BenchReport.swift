@@ -24,7 +24,7 @@ struct BenchReport {
                 "model": model.map(JSONValue.string) ?? .null, "version": .string(OctavoVersion.current),
             ])
         } else {
-            let parts = [processor, "\(threads) threads", kernels, model]
+            let parts = [processor, "\(threads) threads", kernels, model, "octavo \(OctavoVersion.current)"]
             Console.result(parts.compactMap(\.self).joined(separator: ", "))
         }
     }
