@@ -97,29 +97,52 @@ extension BatchRun {
 
     private mutating func step() {
         let start = ContinuousClock.now
+        makeDrafts()
         let (shares, cached) = planStep()
         let stepRows = shares.map { share in
             StepRow(
-                sequence: rows[share.row].sequence, tokens: rows[share.row].pending.prefix(share.tokenCount),
+                sequence: rows[share.row].sequence, tokens: rows[share.row].tokens(share.tokenCount),
                 logitsCount: share.logitsCount)
         }
         let readings = runner.step(stepRows) { logits in read(logits, shares: shares) }
-        let prefilled = shares.reduce(0) { $0 + $1.tokenCount } - shares.count { rows[$0.row].isDecoding }
-        var sampled = 0
+        var statistics = StepStatistics(
+            prefillTokens: 0, cachedTokens: cached, wastedTokens: 0, sampledTokens: 0, activeRows: 0, duration: .zero)
         var next = 0
         for share in shares {
-            rows[share.row].consume(share.tokenCount)
-            for _ in 0..<share.logitsCount {
-                if rows[share.row].apply(readings[next], decoding: tokens) { sampled += 1 }
-                next += 1
-            }
+            apply(readings[next..<next + share.logitsCount], of: share, &statistics)
+            next += share.logitsCount
         }
         removeFinished()
-        emit(
-            .step(
-                StepStatistics(
-                    prefillTokens: prefilled, cachedTokens: cached, sampledTokens: sampled, activeRows: rows.count,
-                    duration: ContinuousClock.now - start)))
+        statistics.activeRows = rows.count
+        statistics.duration = ContinuousClock.now - start
+        emit(.step(statistics))
+    }
+
+    /// Takes what a step gave to one row.
+    private mutating func apply(
+        _ readings: ArraySlice<BatchRow.Reading>, of share: Share, _ statistics: inout StepStatistics
+    ) {
+        let guessed = rows[share.row].draft.count
+        if !rows[share.row].isDecoding { statistics.prefillTokens += share.tokenCount }
+        rows[share.row].consume(share.tokenCount - guessed)
+        let added = rows[share.row].apply(readings, decoding: tokens)
+        statistics.sampledTokens += added
+        if guessed > 0 {
+            statistics.wastedTokens += 1 + guessed - added
+            runner.truncate(rows[share.row].sequence, to: rows[share.row].heldPositions)
+        }
+    }
+
+    /// Fills a step of few decoding rows up with guesses. Nothing is guessed beside a prompt, whose step is busy, and no
+    /// row comes to have more at risk than the next checkpoint may save.
+    private mutating func makeDrafts() {
+        guard !rows.isEmpty, rows.allSatisfy(\.isDecoding) else { return }
+        let room = min(configuration.speculativeTokens, runner.maximumStepTokens, runner.maximumStepLogits)
+        let count = room / rows.count - 1
+        guard count > 0 else { return }
+        for index in rows.indices {
+            rows[index].makeDraft(atMost: min(count, checkpointThreshold - rows[index].tokensSinceCheckpoint - 1))
+        }
     }
 
     /// Decoding rows first, so that each advances with every step; then prompts, as far as the step has room. A prompt
@@ -133,7 +156,7 @@ extension BatchRun {
         for index in order where tokenBudget > 0 {
             guard let held = runner.heldPositions(of: rows[index].sequence) else { continue }
             cached += rows[index].skip(to: held)
-            var count = min(rows[index].pending.count, tokenBudget)
+            var count = min(rows[index].pending.count + rows[index].draft.count, tokenBudget)
             while count > 0, rows[index].logitsNeeded(taking: count) > logitsBudget { count -= 1 }
             guard count > 0 else { continue }
             let logitsCount = rows[index].logitsNeeded(taking: count)
@@ -176,9 +199,12 @@ extension BatchRun {
     private var isCheckpointDue: Bool {
         let atRisk = rows.map(\.tokensSinceCheckpoint).max() ?? 0
         guard atRisk > 0 else { return false }
-        return atRisk >= max(1, configuration.checkpointTokens / 2)
+        return atRisk >= checkpointThreshold
             || ContinuousClock.now - lastCheckpoint >= configuration.checkpointInterval / 2
     }
+
+    /// Tokens at risk at which a checkpoint begins.
+    private var checkpointThreshold: Int { max(1, configuration.checkpointTokens / 2) }
 
     private mutating func checkpoint() {
         control.waitForAcknowledgement(of: checkpoints)

@@ -66,6 +66,8 @@ public struct StepStatistics: Sendable, Hashable {
     public var prefillTokens: Int
     /// Tokens of prompts whose keys and values were there already, since another request begins alike.
     public var cachedTokens: Int
+    /// Tokens computed on a guess that was wrong.
+    public var wastedTokens: Int
     /// Tokens sampled.
     public var sampledTokens: Int
     /// Completions unfinished after the step.

@@ -7,6 +7,8 @@ public final class LocalEngine: InferenceEngine {
     public struct Configuration: Sendable, Hashable {
         /// The most completions decoded together.
         public var maximumBatch = 32
+        /// The most tokens of a step of decoding that guesses fill up, in which few rows wait for memory; 0 is no guesses.
+        public var speculativeTokens = 16
         /// The most generated tokens of a completion that a crash may lose.
         public var checkpointTokens = 32
         /// The longest time whose generated tokens a crash may lose.

@@ -30,6 +30,9 @@ public protocol ModelRunner: AnyObject, Sendable {
     /// that other sequences computed; `nil` while another sequence is computing the next one. A step continues there.
     func heldPositions(of sequence: SequenceID) -> Int?
 
+    /// Makes a sequence forget all but its first `length` positions. Those of its prefix are never forgotten.
+    func truncate(_ sequence: SequenceID, to length: Int)
+
     /// Gives the room back.
     func release(_ sequence: SequenceID)
 

@@ -137,6 +137,15 @@ extension BlockPool {
         sequences[id] = sequence
     }
 
+    /// Counts only the first `length` positions as held; what may be shared stays.
+    package mutating func truncate(_ id: Int, to length: Int) {
+        var sequence = sequence(id)
+        precondition(
+            length >= sequence.sharedCount * blockLength && length <= sequence.length, "no such part of a sequence")
+        sequence.length = length
+        sequences[id] = sequence
+    }
+
     private func sequence(_ id: Int) -> Sequence {
         guard let sequence = sequences[id] else { preconditionFailure("no sequence \(id)") }
         return sequence

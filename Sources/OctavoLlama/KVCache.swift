@@ -89,6 +89,9 @@ package final class KVCache {
     /// Counts `count` further positions as held; their keys and values are then stored layer by layer.
     package func extend(_ id: SequenceID, by count: Int) { pool.extend(id.index, by: count) }
 
+    /// Makes a sequence forget all but its first `length` positions.
+    package func truncate(_ id: SequenceID, to length: Int) { pool.truncate(id.index, to: length) }
+
     /// The block table of a sequence, for the time of a step.
     package func blocks(of id: SequenceID) -> AlignedBuffer<Int32> { pool.blocks(of: id.index) }
 

@@ -83,6 +83,9 @@ public final class LlamaRunner: ModelRunner, @unchecked Sendable {
     /// Makes an empty sequence hold what another holds: the same tokens, not computed again.
     package func copy(_ source: SequenceID, to target: SequenceID) { cache.copy(source, to: target) }
 
+    /// Makes a sequence forget all but its first `length` positions.
+    public func truncate(_ sequence: SequenceID, to length: Int) { cache.truncate(sequence, to: length) }
+
     /// Gives a sequence's room back.
     public func release(_ sequence: SequenceID) { cache.release(sequence) }
 

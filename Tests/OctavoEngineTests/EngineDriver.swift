@@ -11,6 +11,8 @@ struct EngineDriver {
     init(_ runner: HashRunner = HashRunner(), configure: (inout LocalEngine.Configuration) -> Void = { _ in }) {
         var configuration = LocalEngine.Configuration()
         configuration.checkpointInterval = .seconds(3600)
+        // Tests count steps and tokens.
+        configuration.speculativeTokens = 0
         configure(&configuration)
         self.runner = runner
         engine = LocalEngine(

@@ -20,19 +20,23 @@ final class HashRunner: ModelRunner, @unchecked Sendable {
     /// The logits after this token are not finite.
     let poison: TokenID = 47
     private let stepDuration: Duration
+    private let period: Int
     private var tokens: [Int: [TokenID]] = [:]
     private var reserved: [Int: Int] = [:]
     private var lastID = 0
     private let log = Mutex<[Step]>([])
     private let living = Mutex<Set<Int>>([])
 
+    /// - Parameter period: if not 0, the model says the first so many tokens in order, over and over.
     init(
-        stepTokens: Int = 64, stepLogits: Int = 64, positions: Int = 1 << 16, stepDuration: Duration = .zero
+        stepTokens: Int = 64, stepLogits: Int = 64, positions: Int = 1 << 16, stepDuration: Duration = .zero,
+        period: Int = 0
     ) {
         maximumStepTokens = stepTokens
         maximumStepLogits = stepLogits
         maximumPositions = positions
         self.stepDuration = stepDuration
+        self.period = period
     }
 
     /// The steps so far.
@@ -49,6 +53,10 @@ final class HashRunner: ModelRunner, @unchecked Sendable {
         tokens[id] = []
         living.withLock { _ = $0.insert(id) }
         return SequenceID(index: id)
+    }
+
+    func truncate(_ sequence: SequenceID, to length: Int) {
+        tokens[sequence.index] = tokens[sequence.index].map { Array($0.prefix(length)) }
     }
 
     func heldPositions(of sequence: SequenceID) -> Int? { tokens[sequence.index]?.count }
@@ -94,6 +102,7 @@ final class HashRunner: ModelRunner, @unchecked Sendable {
             let z = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
             return Float((z ^ (z >> 27)) >> 40) * 0x1p-22
         }
+        if period > 0 { row[(Int(tokens.last ?? 0) + 1) % period] = 100 }
         row[Int(poison)] = tokens.last == poison ? .nan : -9
         return row
     }

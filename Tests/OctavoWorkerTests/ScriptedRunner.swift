@@ -48,6 +48,10 @@ final class ScriptedRunner: ModelRunner, @unchecked Sendable {
         return SequenceID(index: lastID)
     }
 
+    func truncate(_ sequence: SequenceID, to length: Int) {
+        tokens[sequence.index] = tokens[sequence.index].map { Array($0.prefix(length)) }
+    }
+
     func heldPositions(of sequence: SequenceID) -> Int? { tokens[sequence.index]?.count }
 
     func release(_ sequence: SequenceID) { tokens[sequence.index] = nil }

@@ -11,8 +11,9 @@ extension EngineBenchmark {
         /// Prompt tokens and new tokens of the answers.
         var useful = 0
         var generated = 0
-        /// Prompt tokens and new tokens that steps computed.
+        /// Tokens of prompts, new tokens, and wrong guesses that steps computed.
         var prefilled = 0
+        var wasted = 0
         /// Prompt tokens that were shared with another prompt.
         var cached = 0
         var sampled = 0
@@ -25,6 +26,7 @@ extension EngineBenchmark {
             case .step(let step):
                 prefilled += step.prefillTokens
                 cached += step.cachedTokens
+                wasted += step.wastedTokens
                 sampled += step.sampledTokens
             case .checkpoint(let checkpoint): control.acknowledge(checkpoint.number)
             case .failed, .cancelled: break
@@ -44,7 +46,7 @@ extension EngineBenchmark {
             let start = ContinuousClock.now
             let tally = await answer(requests, engine, batching)
             let seconds = (ContinuousClock.now - start) / .seconds(1)
-            let computed = Double(tally.prefilled + tally.sampled)
+            let computed = Double(tally.prefilled + tally.sampled + tally.wasted)
             samples.append(
                 (
                     rate: Double(tally.generated) / seconds,

@@ -102,6 +102,12 @@ struct EngineOptions: ParsableArguments {
     )
     var kernels: String?
 
+    @Option(
+        help:
+            "Tokens up to which guesses fill a step of few rows; they are checked, and change no answer; 0 is none (OCTAVO_SPECULATIVE_TOKENS; default: 16)."
+    )
+    var speculativeTokens: Int?
+
     @Option(help: "A crash loses at most this many tokens of each completion (OCTAVO_CHECKPOINT_TOKENS; default: 32).")
     var checkpointTokens: Int?
 
@@ -115,6 +121,9 @@ struct EngineOptions: ParsableArguments {
         if let tokens = try tokensAtRisk(), tokens < 1 {
             throw ValidationError("--checkpoint-tokens must be at least 1")
         }
+        if let tokens = try speculation(), !(0...4096).contains(tokens) {
+            throw ValidationError("--speculative-tokens must be between 0 and 4096")
+        }
         _ = try threadCount()
         _ = try quantizationScheme()
         _ = try runnerConfiguration()
@@ -122,6 +131,9 @@ struct EngineOptions: ParsableArguments {
     }
 
     private func batchSize() throws -> Int? { try maxBatch ?? Environment.value("OCTAVO_MAX_BATCH") }
+    private func speculation() throws -> Int? {
+        try speculativeTokens ?? Environment.value("OCTAVO_SPECULATIVE_TOKENS")
+    }
     private func tokensAtRisk() throws -> Int? { try checkpointTokens ?? Environment.value("OCTAVO_CHECKPOINT_TOKENS") }
 
     func threadCount() throws -> Int {
@@ -167,6 +179,7 @@ struct EngineOptions: ParsableArguments {
     func engineConfiguration() throws -> LocalEngine.Configuration {
         var configuration = LocalEngine.Configuration()
         if let batch = try batchSize() { configuration.maximumBatch = batch }
+        if let tokens = try speculation() { configuration.speculativeTokens = tokens }
         if let tokens = try tokensAtRisk() { configuration.checkpointTokens = tokens }
         if let interval = try checkpointInterval ?? Environment.value("OCTAVO_CHECKPOINT_INTERVAL") {
             configuration.checkpointInterval = interval.duration
