@@ -70,6 +70,16 @@ static void quantize(const float *x, size_t count, size_t groups, int8_t *q, flo
     for (size_t i = padded; i % OCTAVO_DEPTH != 0; i++) q[i] = 0;
 }
 
+static float quantize_cached(const float *x, size_t count, int8_t *q) {
+    lanes not_finite = lanes_zero();
+    for (size_t i = 0; i < count; i += OCTAVO_LANES)
+        not_finite = lanes_fma(lanes_load(x + i), lanes_zero(), not_finite);  // 0, or NaN for ever
+    float scale;
+    int32_t sum;
+    quantize_group(x, count, q, &scale, &sum);
+    return scale + lanes_fold_add(not_finite);
+}
+
 static void quantize_planes(const float *x, size_t count, int8_t *q, float scales[2], int32_t sums[2]) {
     size_t padded = padded_lanes(count), depth = (count + OCTAVO_DEPTH - 1) / OCTAVO_DEPTH * OCTAVO_DEPTH;
     lanes largest = lanes_zero(), not_finite = lanes_zero();
@@ -196,7 +206,7 @@ static void float_matmul(const octavo_float_matmul *p) {
     }
 }
 
-// MARK: - Rotation
+// MARK: - Rotations
 
 static void rotate(
     const float *x, const float *cosines, const float *sines, size_t half, float scale, size_t padded, float *y) {
@@ -215,153 +225,41 @@ static void rotate(
     for (i = 2 * half; i < padded; i++) y[i] = 0;
 }
 
-// MARK: - Attention
+/// Sixteen floats that the compiler lays in the registers it has; unlike `lanes`, they can be shuffled.
+typedef float sixteen __attribute__((vector_size(64)));
+#define EACH_OF_SIXTEEN(F, W)                                                                                      \
+    F(0, W), F(1, W), F(2, W), F(3, W), F(4, W), F(5, W), F(6, W), F(7, W), F(8, W), F(9, W), F(10, W), F(11, W),  \
+        F(12, W), F(13, W), F(14, W), F(15, W)
+#define PARTNER(I, W) (I ^ W)
+#define PARTNER_SIGN(I, W) (I & W ? -1.0f : 1.0f)
+/// a + b in the place of a, a - b in that of b, for all a and b of a vector that are W apart.
+#define ADD_AND_SUBTRACT(X, W)                                                                                     \
+    __builtin_shufflevector(X, X, EACH_OF_SIXTEEN(PARTNER, W)) + X * (sixteen){EACH_OF_SIXTEEN(PARTNER_SIGN, W)}
 
-/// Query `index`, counted through positions and heads.
-static inline const float *query_at(const octavo_attention *p, size_t index) {
-    return p->q + index / p->heads * p->q_stride + index % p->heads * p->head_size;
-}
-static inline size_t length_at(const octavo_attention *p, size_t index) { return p->length + index / p->heads; }
-static inline float *scores_at(const octavo_attention *p, size_t index) { return p->scores + index * p->score_stride; }
-
-/// Turns `length` scores into exp(score - max) and returns their sum; the padding becomes 0.
-static inline float exponentiate(float *scores, size_t length) {
-    size_t padded = padded_lanes(length);
-    for (size_t t = length; t < padded; t++) scores[t] = -__builtin_inff();
-    lanes largest = lanes_load(scores);
-    for (size_t t = OCTAVO_LANES; t < padded; t += OCTAVO_LANES) largest = lanes_max(largest, lanes_load(scores + t));
-    lanes maximum = lanes_set(lanes_fold_max(largest)), sum = lanes_zero();
-    for (size_t t = 0; t < padded; t += OCTAVO_LANES) {
-        lanes p = lanes_exp(lanes_sub(lanes_load(scores + t), maximum));
-        lanes_store(scores + t, p);
-        sum = lanes_add(sum, p);
+static void hadamard(float *x, size_t count) {
+    size_t order = count & -count, width = 1;
+    if (order >= OCTAVO_LANES) {
+        for (size_t i = 0; i < count; i += OCTAVO_LANES) {
+            sixteen vector;
+            __builtin_memcpy(&vector, x + i, sizeof vector);
+            vector = ADD_AND_SUBTRACT(vector, 1);
+            vector = ADD_AND_SUBTRACT(vector, 2);
+            vector = ADD_AND_SUBTRACT(vector, 4);
+            vector = ADD_AND_SUBTRACT(vector, 8);
+            __builtin_memcpy(x + i, &vector, sizeof vector);
+        }
+        width = OCTAVO_LANES;
     }
-    return lanes_fold_add(sum);
+    for (; width < order; width *= 2)
+        for (size_t start = 0; start < count; start += 2 * width)
+            for (size_t i = start; i < start + width; i++) {
+                float a = x[i], b = x[i + width];
+                x[i] = a + b;
+                x[i + width] = a - b;
+            }
 }
 
-/// Divides a lane group of one query's sums by its total and writes those that are no padding.
-static inline void write_mixed(const octavo_attention *p, size_t index, size_t d, lanes sum, float total) {
-    float mixed[OCTAVO_LANES];
-    lanes_store(mixed, lanes_div(sum, lanes_set(total)));
-    float *out = p->out + index / p->heads * p->out_stride + index % p->heads * p->head_dimension + d;
-    __builtin_memcpy(out, mixed, smaller(p->head_dimension - d, OCTAVO_LANES) * sizeof(float));
-}
-
-/// Fetches `bytes` to the second-level cache, which waits for more lines at a time than the first; null is none. Blocks of
-/// a sequence lie far apart, where no CPU looks ahead.
-static inline void fetch(const void *p, size_t bytes) {
-    if (!p) return;
-    for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch((const char *)p + i, 0, 2);
-}
-
-/// The keys (or values) of block b of the sequence, null beyond the last position attended to.
-static inline const void *block_at(const octavo_attention *p, const void *base, size_t b) {
-    if (b * p->block_length >= p->length + p->positions - 1) return 0;
-    return (const char *)base + (size_t)p->blocks[b] * p->block_stride;
-}
-
-/// Calls FUNCTION(..., index, n) for groups of n = 8, 4, 3, 2 or 1 of COUNT queries; n is a constant in every call, so that
-/// the loops over queries unroll and their sums stay in registers.
-#define FOR_QUERIES(FUNCTION, COUNT, ...)                                                                          \
-    do {                                                                                                           \
-        size_t index = 0, queries = COUNT;                                                                         \
-        if (OCTAVO_QUERY_TILE >= 8)                                                                                \
-            for (; index + 8 <= queries; index += 8) FUNCTION(__VA_ARGS__, index, 8);                              \
-        for (; index + 4 <= queries; index += 4) FUNCTION(__VA_ARGS__, index, 4);                                  \
-        if (index + 3 == queries) FUNCTION(__VA_ARGS__, index, 3), index += 3;                                     \
-        for (; index + 2 <= queries; index += 2) FUNCTION(__VA_ARGS__, index, 2);                                  \
-        if (index < queries) FUNCTION(__VA_ARGS__, index, 1);                                                      \
-    } while (0)
-
-#define ATTENTION(NAME, ELEMENT, LOAD)                                                                             \
-    /* The scores of N queries against VECTORS lane groups of one block's keys; `next` is what to fetch meanwhile. */ \
-    ALWAYS_INLINE void NAME##_score_vectors(                                                                       \
-        const octavo_attention *p, const ELEMENT *keys, const ELEMENT *next, size_t t, size_t index, const int N,  \
-        const int VECTORS) {                                                                                       \
-        lanes sums[8][2];                                                                                          \
-        const float *queries[8];                                                                                   \
-        UNROLLED for (int n = 0; n < N; n++) {                                                                     \
-            queries[n] = query_at(p, index + n);                                                                   \
-            UNROLLED for (int v = 0; v < VECTORS; v++) sums[n][v] = lanes_zero();                                  \
-        }                                                                                                          \
-        for (size_t d = 0; d < p->head_dimension; d++) {                                                           \
-            fetch(next ? next + d * p->block_length : 0, p->block_length * sizeof(ELEMENT));                       \
-            lanes k[2];                                                                                            \
-            UNROLLED for (int v = 0; v < VECTORS; v++) k[v] = LOAD(keys + d * p->block_length + v * OCTAVO_LANES); \
-            UNROLLED for (int n = 0; n < N; n++) {                                                                 \
-                lanes q = lanes_set(queries[n][d]);                                                                \
-                UNROLLED for (int v = 0; v < VECTORS; v++) sums[n][v] = lanes_fma(q, k[v], sums[n][v]);            \
-            }                                                                                                      \
-        }                                                                                                          \
-        UNROLLED for (int n = 0; n < N; n++)                                                                       \
-            UNROLLED for (int v = 0; v < VECTORS; v++)                                                             \
-                lanes_store(scores_at(p, index + n) + t + v * OCTAVO_LANES, sums[n][v]);                           \
-    }                                                                                                              \
-    /* The scores of N queries against the block that begins at position `start`. */                               \
-    ALWAYS_INLINE void NAME##_score_block(                                                                         \
-        const octavo_attention *p, const ELEMENT *keys, const ELEMENT *next, size_t start, size_t index,           \
-        const int N) {                                                                                             \
-        size_t longest = length_at(p, index + N - 1);                                                              \
-        if (longest <= start) return;                                                                              \
-        size_t count = smaller(padded_lanes(longest - start), p->block_length), t = 0;                             \
-        if (index > 0) next = 0;                                                                                   \
-        for (; t + 2 * OCTAVO_LANES <= count; t += 2 * OCTAVO_LANES, next = 0)                                     \
-            NAME##_score_vectors(p, keys + t, next, start + t, index, N, 2);                                       \
-        if (t < count) NAME##_score_vectors(p, keys + t, next, start + t, index, N, 1);                            \
-    }                                                                                                              \
-    /* Adds p[t] * v[t] of the positions `from` to `to` to the sums of N queries, VECTORS lane groups of each. */  \
-    ALWAYS_INLINE void NAME##_mix_range(                                                                           \
-        const octavo_attention *p, size_t d, size_t from, size_t to, size_t index, const int N, const int VECTORS, \
-        lanes sums[N][4]) {                                                                                        \
-        for (size_t t = from; t < to;) {                                                                           \
-            size_t slot = t % p->block_length, end = smaller(to, t - slot + p->block_length);                      \
-            const ELEMENT *values = block_at(p, p->values, t / p->block_length);                                   \
-            const ELEMENT *next = index > 0 || d > 0 ? 0 : block_at(p, p->values, t / p->block_length + 1);        \
-            for (values += slot * p->head_size + d; t < end; t++, slot++, values += p->head_size) {                \
-                fetch(next ? next + slot * p->head_size : 0, p->head_size * sizeof(ELEMENT));                      \
-                lanes v[4];                                                                                        \
-                UNROLLED for (int c = 0; c < VECTORS; c++) v[c] = LOAD(values + c * OCTAVO_LANES);                 \
-                UNROLLED for (int n = 0; n < N; n++) {                                                             \
-                    lanes weight = lanes_set(scores_at(p, index + n)[t]);                                          \
-                    UNROLLED for (int c = 0; c < VECTORS; c++) sums[n][c] = lanes_fma(weight, v[c], sums[n][c]);   \
-                }                                                                                                  \
-            }                                                                                                      \
-        }                                                                                                          \
-    }                                                                                                              \
-    ALWAYS_INLINE void NAME##_mix_vectors(                                                                         \
-        const octavo_attention *p, const float *totals, size_t d, size_t index, const int N, const int VECTORS) {  \
-        lanes sums[8][4];                                                                                          \
-        UNROLLED for (int n = 0; n < N; n++)                                                                       \
-            UNROLLED for (int c = 0; c < VECTORS; c++) sums[n][c] = lanes_zero();                                  \
-        size_t common = length_at(p, index);                                                                       \
-        NAME##_mix_range(p, d, 0, common, index, N, VECTORS, sums);                                                \
-        UNROLLED for (int n = 0; n < N; n++) {                                                                     \
-            NAME##_mix_range(p, d, common, length_at(p, index + n), index + n, 1, VECTORS, sums + n);              \
-            UNROLLED for (int c = 0; c < VECTORS; c++)                                                             \
-                write_mixed(p, index + n, d + c * OCTAVO_LANES, sums[n][c], totals[n]);                            \
-        }                                                                                                          \
-    }                                                                                                              \
-    ALWAYS_INLINE void NAME##_mix(const octavo_attention *p, size_t index, const int N) {                          \
-        float totals[8];                                                                                           \
-        for (int n = 0; n < N; n++) totals[n] = exponentiate(scores_at(p, index + n), length_at(p, index + n));    \
-        size_t d = 0;                                                                                              \
-        for (; d + OCTAVO_MIX_TILE * OCTAVO_LANES <= p->head_size; d += OCTAVO_MIX_TILE * OCTAVO_LANES)            \
-            NAME##_mix_vectors(p, totals, d, index, N, OCTAVO_MIX_TILE);                                           \
-        for (; d < p->head_size; d += OCTAVO_LANES) NAME##_mix_vectors(p, totals, d, index, N, 1);                 \
-    }                                                                                                              \
-    static void NAME(const octavo_attention *p) {                                                                  \
-        size_t count = p->positions * p->heads, longest = p->length + p->positions - 1;                            \
-        for (size_t start = 0; start < longest; start += p->block_length) {                                        \
-            const ELEMENT *keys = block_at(p, p->keys, start / p->block_length);                                   \
-            const ELEMENT *next = block_at(p, p->keys, start / p->block_length + 1);                               \
-            if (!next) next = block_at(p, p->values, 0);                                                           \
-            FOR_QUERIES(NAME##_score_block, count, p, keys, next, start);                                          \
-        }                                                                                                          \
-        FOR_QUERIES(NAME##_mix, count, p);                                                                         \
-    }
-
-ATTENTION(attention_f32, float, lanes_load)
-ATTENTION(attention_f16, uint16_t, lanes_load_f16)
+#include "attention.h"
 
 // MARK: - Ceilings
 
@@ -396,8 +294,9 @@ static float read_all(const float *x, size_t count, size_t streams, size_t ahead
 #define OCTAVO_TABLE(NAME)                                                                                         \
     {                                                                                                              \
         .name = NAME, .int8_matmul = int8_matmul, .float_matmul = float_matmul, .rms_norm = rms_norm,              \
-        .quantize = quantize, .quantize_planes = quantize_planes, .largest = largest,                              \
-        .silu_multiply = silu_multiply, .rotate = rotate, .attention_f32 = attention_f32,                          \
-        .attention_f16 = attention_f16, .to_f16 = to_f16, .from_f16 = from_f16, .from_bf16 = from_bf16,            \
-        .int8_peak = int8_peak, .float_peak = float_peak, .read_all = read_all,                                    \
+        .quantize = quantize, .quantize_planes = quantize_planes, .quantize_cached = quantize_cached,              \
+        .largest = largest, .silu_multiply = silu_multiply, .rotate = rotate, .hadamard = hadamard,                \
+        .attention_f32 = attention_f32, .attention_f16 = attention_f16, .attention_int8 = attention_int8,          \
+        .to_f16 = to_f16, .from_f16 = from_f16, .from_bf16 = from_bf16, .int8_peak = int8_peak,                    \
+        .float_peak = float_peak, .read_all = read_all,                                                            \
     }

@@ -8,9 +8,9 @@
 typedef struct { __m256 low, high; } lanes;
 typedef struct { __m256i low, high; } integers;
 
-/// Queries that attention takes together, and lane groups of their results: half of the 16 registers hold sums.
+/// Queries that attention takes together, and lane groups of sums that it keeps in registers, half of the 16.
 #define OCTAVO_QUERY_TILE 4
-#define OCTAVO_MIX_TILE 1
+#define OCTAVO_SUM_TILE 4
 
 #define BOTH(operation, a, b) ((lanes){operation((a).low, (b).low), operation((a).high, (b).high)})
 
@@ -75,6 +75,10 @@ static inline void integers_store_int8(int8_t *p, integers a) {
     __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
     _mm_storeu_si128((__m128i *)p, bytes);
 }
+static inline __m256 widen_int8(const int8_t *p) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)));
+}
+static inline lanes lanes_load_int8(const int8_t *p) { return (lanes){widen_int8(p), widen_int8(p + 8)}; }
 static inline int32_t integers_fold_add(integers a) {
     __m256i eight = _mm256_add_epi32(a.low, a.high);
     __m128i four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));

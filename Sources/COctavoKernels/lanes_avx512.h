@@ -8,9 +8,9 @@
 typedef __m512 lanes;
 typedef __m512i integers;
 
-/// Queries that attention takes together, and lane groups of their results: 16 sums, 4 values and a weight.
+/// Queries that attention takes together, and lane groups of sums that it keeps in registers, half of the 32.
 #define OCTAVO_QUERY_TILE 8
-#define OCTAVO_MIX_TILE 2
+#define OCTAVO_SUM_TILE 16
 
 static inline lanes lanes_zero(void) { return _mm512_setzero_ps(); }
 static inline lanes lanes_set(float x) { return _mm512_set1_ps(x); }
@@ -54,6 +54,9 @@ static inline integers integers_add(integers a, integers b) { return _mm512_add_
 static inline integers lanes_to_integers(lanes a) { return _mm512_cvttps_epi32(a); }
 static inline void integers_store_int8(int8_t *p, integers a) {
     _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8(a));
+}
+static inline lanes lanes_load_int8(const int8_t *p) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p)));
 }
 static inline int32_t integers_fold_add(integers a) { return _mm512_reduce_add_epi32(a); }
 static inline lanes lanes_load_f16(const uint16_t *p) {

@@ -8,9 +8,9 @@
 typedef struct { float32x4_t part[4]; } lanes;
 typedef struct { int32x4_t part[4]; } integers;
 
-/// Queries that attention takes together, and lane groups of their results: half of the 32 registers hold sums.
+/// Queries that attention takes together, and lane groups of sums that it keeps in registers, half of the 32.
 #define OCTAVO_QUERY_TILE 4
-#define OCTAVO_MIX_TILE 1
+#define OCTAVO_SUM_TILE 4
 
 #define EACH_PART for (int i = 0; i < 4; i++)
 
@@ -66,6 +66,15 @@ static inline void integers_store_int8(int8_t *p, integers a) {
     int16x8_t low = vcombine_s16(vmovn_s32(a.part[0]), vmovn_s32(a.part[1]));
     int16x8_t high = vcombine_s16(vmovn_s32(a.part[2]), vmovn_s32(a.part[3]));
     vst1q_s8(p, vcombine_s8(vmovn_s16(low), vmovn_s16(high)));
+}
+static inline lanes lanes_load_int8(const int8_t *p) {
+    lanes r;
+    for (int i = 0; i < 2; i++) {
+        int16x8_t eight = vmovl_s8(vld1_s8(p + 8 * i));
+        r.part[2 * i] = vcvtq_f32_s32(vmovl_s16(vget_low_s16(eight)));
+        r.part[2 * i + 1] = vcvtq_f32_s32(vmovl_s16(vget_high_s16(eight)));
+    }
+    return r;
 }
 static inline int32_t integers_fold_add(integers a) {
     return vaddvq_s32(vaddq_s32(vaddq_s32(a.part[0], a.part[1]), vaddq_s32(a.part[2], a.part[3])));

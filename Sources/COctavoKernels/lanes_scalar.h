@@ -9,9 +9,9 @@
 typedef struct { float lane[16]; } lanes;
 typedef struct { int32_t lane[16]; } integers;
 
-/// Queries that attention takes together, and lane groups of their results; any give the same bits.
+/// Queries that attention takes together, and lane groups of sums that it keeps in registers; any give the same bits.
 #define OCTAVO_QUERY_TILE 4
-#define OCTAVO_MIX_TILE 1
+#define OCTAVO_SUM_TILE 4
 
 #define EACH_LANE for (int i = 0; i < 16; i++)
 
@@ -74,6 +74,7 @@ static inline integers lanes_to_integers(lanes a) {
 }
 /// Stores integers in -128...127 as bytes.
 static inline void integers_store_int8(int8_t *p, integers a) { EACH_LANE p[i] = (int8_t)a.lane[i]; }
+static inline lanes lanes_load_int8(const int8_t *p) { lanes r; EACH_LANE r.lane[i] = p[i]; return r; }
 static inline int32_t integers_fold_add(integers a) {
     int32_t sum = 0;
     EACH_LANE sum += a.lane[i];

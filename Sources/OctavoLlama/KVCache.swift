@@ -7,16 +7,26 @@ public enum KVCachePrecision: String, Sendable, CaseIterable {
     case f32
     /// 16-bit floats: half the memory and bandwidth.
     case f16
+    /// 8-bit integers with a 32-bit scale for each position and head: about a quarter.
+    case int8
 
-    package var byteCount: Int { self == .f32 ? 4 : 2 }
+    /// Bytes of one head's key, or value, at one position.
+    package func byteCount(headSize: Int) -> Int {
+        switch self {
+        case .f32: 4 * headSize
+        case .f16: 2 * headSize
+        case .int8: headSize + MemoryLayout<Float>.size
+        }
+    }
 }
 
 /// Keys and values of every sequence, in blocks of positions.
 ///
 /// A block holds `blockLength` positions of one sequence for all layers: `[layer][keys, values][head]`, and for each
 /// head keys as `[headSize][position]`, so that one query meets several positions in one vector, values as
-/// `[position][headSize]`. Sequences reserve their blocks at the start, so that a batch admitted can always be finished;
-/// those that begin alike share the blocks of what they have in common.
+/// `[position][headSize]`; in INT8, the scales of its positions lie behind either. Sequences reserve their blocks at the
+/// start, so that a batch admitted can always be finished; those that begin alike share the blocks of what they have in
+/// common.
 package final class KVCache {
     /// The blocks of one sequence as attention reads them, for one layer and head.
     package struct View {
@@ -50,7 +60,7 @@ package final class KVCache {
         }
 
         /// Bytes of one layer's keys (or values) of one head in a block.
-        var headBytes: Int { blockLength * headSize * precision.byteCount }
+        var headBytes: Int { blockLength * precision.byteCount(headSize: headSize) }
         package var blockBytes: Int { layerCount * 2 * headCount * headBytes }
     }
 
@@ -123,19 +133,34 @@ package final class KVCache {
         let slot = position % shape.blockLength
         let keys = UnsafeMutableRawPointer(
             storage.base + block * shape.blockBytes + (layer * 2 * shape.headCount + head) * shape.headBytes)
-        let values = keys + shape.headCount * shape.headBytes + slot * shape.headSize * shape.precision.byteCount
+        let values = keys + shape.headCount * shape.headBytes
         switch shape.precision {
         case .f32:
             spread(key, over: keys.assumingMemoryBound(to: Float.self) + slot)
-            values.copyMemory(from: value, byteCount: shape.headSize * 4)
+            let row = values.assumingMemoryBound(to: Float.self) + slot * shape.headSize
+            row.update(from: value, count: shape.headSize)
         case .f16:
             withUnsafeTemporaryAllocation(of: UInt16.self, capacity: shape.headSize) { halves in
                 guard let halves = halves.baseAddress else { return }
                 kernels.convert(key, count: shape.headSize, toF16: halves)
                 spread(halves, over: keys.assumingMemoryBound(to: UInt16.self) + slot)
             }
-            kernels.convert(value, count: shape.headSize, toF16: values.assumingMemoryBound(to: UInt16.self))
+            let row = values.assumingMemoryBound(to: UInt16.self) + slot * shape.headSize
+            kernels.convert(value, count: shape.headSize, toF16: row)
+        case .int8:
+            withUnsafeTemporaryAllocation(of: Int8.self, capacity: shape.headSize) { integers in
+                guard let integers = integers.baseAddress else { return }
+                scales(behind: keys)[slot] = kernels.quantizeCached(key, count: shape.headSize, into: integers)
+                spread(integers, over: keys.assumingMemoryBound(to: Int8.self) + slot)
+            }
+            let row = values.assumingMemoryBound(to: Int8.self) + slot * shape.headSize
+            scales(behind: values)[slot] = kernels.quantizeCached(value, count: shape.headSize, into: row)
         }
+    }
+
+    /// The scales of a block's INT8 keys, or values.
+    private func scales(behind block: UnsafeMutableRawPointer) -> UnsafeMutablePointer<Float> {
+        (block + shape.blockLength * shape.headSize).assumingMemoryBound(to: Float.self)
     }
 
     /// Writes one position's column of a block's keys.

@@ -160,6 +160,12 @@ extension Kernels {
         table.pointee.to_f16(x, count, y)
     }
 
+    /// Quantizes one head's key or value for a cache of INT8 and returns its scale; see `quantize_cached` in the header.
+    package func quantizeCached(_ x: UnsafePointer<Float>, count: Int, into q: UnsafeMutablePointer<Int8>) -> Float {
+        precondition(count % Self.lanes == 0)
+        return table.pointee.quantize_cached(x, count, q)
+    }
+
     /// Stored elements to f32, exactly.
     package func convert(
         _ x: UnsafeRawPointer, precision: FloatMatrix.Precision, count: Int, into y: UnsafeMutablePointer<Float>
@@ -226,9 +232,11 @@ extension Kernels {
 
     /// Floats of scratch that attention of `heads` heads at `positions` positions wants, the last of which attends to
     /// `length` positions.
-    package static func scoreCount(positions: Int, heads: Int, length: Int) -> Int {
-        positions * heads * padded(length)
+    package static func scoreCount(positions: Int, heads: Int, headSize: Int, length: Int) -> Int {
+        positions * heads * scoreStride(headSize: headSize, length: length)
     }
+
+    private static func scoreStride(headSize: Int, length: Int) -> Int { padded(length) + headSize + lanes }
 
     /// Attention at some positions; see `octavo_attention`.
     package func attend(_ attention: Attention) {
@@ -240,11 +248,13 @@ extension Kernels {
             q: attention.queries, q_stride: attention.queryStride, positions: attention.positions,
             heads: attention.heads, head_size: attention.headSize, keys: cache.keys, values: cache.values,
             blocks: cache.blocks, block_stride: cache.blockStride, block_length: cache.blockLength,
-            length: attention.length, scores: attention.scores, score_stride: Self.padded(longest),
-            out: attention.output, out_stride: attention.outputStride, head_dimension: attention.headDimension)
+            length: attention.length, scores: attention.scores,
+            score_stride: Self.scoreStride(headSize: attention.headSize, length: longest), out: attention.output,
+            out_stride: attention.outputStride, head_dimension: attention.headDimension)
         switch attention.cache.precision {
         case .f32: table.pointee.attention_f32(&arguments)
         case .f16: table.pointee.attention_f16(&arguments)
+        case .int8: table.pointee.attention_int8(&arguments)
         }
     }
 
@@ -264,6 +274,12 @@ extension Kernels {
         precondition(paddedCount >= 2 * half)
         table.pointee.rotate(x, cosines, sines, half, scale, paddedCount, y)
     }
+
+    /// The order of the Hadamard matrices by which `hadamard` multiplies so many elements.
+    package static func hadamardOrder(_ count: Int) -> Int { count & -count }
+
+    /// Multiplies one head by a Hadamard matrix, block by block; see `hadamard` in the header.
+    package func hadamard(_ x: UnsafeMutablePointer<Float>, count: Int) { table.pointee.hadamard(x, count) }
 
     /// Packs row `channel` of an INT8 matrix.
     package static func pack(

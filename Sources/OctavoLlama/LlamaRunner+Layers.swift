@@ -176,10 +176,11 @@ extension LlamaRunner {
         let cosines = memory.cosines.base + row * half
         let sines = memory.sines.base + row * half
         for query in head * group..<(head + 1) * group {
+            let rotated = memory.queries.base + (row * sizes.headCount + query) * memory.headSize
             kernels.rotate(
                 projected + query * sizes.headDimension, cosines: cosines, sines: sines, half: half,
-                scale: memory.queryScale, paddedCount: memory.headSize,
-                into: memory.queries.base + (row * sizes.headCount + query) * memory.headSize)
+                scale: memory.queryScale, paddedCount: memory.headSize, into: rotated)
+            if memory.spreadsHeads { kernels.hadamard(rotated, count: sizes.headDimension) }
         }
         withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * memory.headSize) { scratch in
             guard let key = scratch.baseAddress else { return }
@@ -188,6 +189,7 @@ extension LlamaRunner {
             kernels.rotate(
                 projected + memory.keyColumn + column, cosines: cosines, sines: sines, half: half, scale: 1,
                 paddedCount: memory.headSize, into: key)
+            if memory.spreadsHeads { kernels.hadamard(key, count: sizes.headDimension) }
             value.update(from: projected + memory.valueColumn + column, count: sizes.headDimension)
             (value + sizes.headDimension).update(repeating: 0, count: memory.headSize - sizes.headDimension)
             cache.store(

@@ -17,7 +17,7 @@ public final class LlamaRunner: ModelRunner, @unchecked Sendable {
         /// How keys and values are stored.
         public var kvCachePrecision = KVCachePrecision.f32
         /// Positions in a block of the cache.
-        public var blockLength = 32
+        public var blockLength = 64
         /// Tokens in a step.
         public var maximumStepTokens = 512
         /// Rows of logits in a step, and so completions decoded together.
@@ -67,7 +67,8 @@ public final class LlamaRunner: ModelRunner, @unchecked Sendable {
         memory = StepMemory(
             sizes, tokens: configuration.maximumStepTokens, logits: configuration.maximumStepLogits,
             threads: threads.count, isFloat: model.isFloat,
-            scoreLength: min(sizes.contextLength, cache.blockCount * configuration.blockLength))
+            scoreLength: min(sizes.contextLength, cache.blockCount * configuration.blockLength),
+            spreadsHeads: configuration.kvCachePrecision == .int8)
     }
 
     /// Reserves room for a sequence of at most `contextLength` positions; whole blocks of `prefix` are shared.
@@ -141,7 +142,8 @@ public final class LlamaRunner: ModelRunner, @unchecked Sendable {
         for (row, token) in tokens.enumerated() {
             if let last = stretches.last, last.blocks === token.blocks, last.position + last.count == token.position,
                 last.count < Stretch.maximumCount,
-                Kernels.scoreCount(positions: last.count + 1, heads: group, length: token.position + 1)
+                Kernels.scoreCount(
+                    positions: last.count + 1, heads: group, headSize: memory.headSize, length: token.position + 1)
                     <= memory.scoreCapacity
             {
                 stretches[stretches.count - 1].count += 1

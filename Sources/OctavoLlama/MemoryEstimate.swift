@@ -48,7 +48,8 @@ public struct MemoryEstimate: Sendable, Hashable {
         step =
             StepMemory(
                 sizes, tokens: configuration.maximumStepTokens, logits: configuration.maximumStepLogits,
-                threads: threads.count, isFloat: scheme == .float, scoreLength: contextLength
+                threads: threads.count, isFloat: scheme == .float, scoreLength: contextLength,
+                spreadsHeads: configuration.kvCachePrecision == .int8
             ).byteCount
     }
 

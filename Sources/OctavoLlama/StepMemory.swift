@@ -46,7 +46,11 @@ final class StepMemory: Sendable {
     let valueColumn: Int
     let queryKeyValueStride: Int
     let headSize: Int
-    /// What queries are multiplied by: 1 / sqrt(head dimension).
+    /// Whether queries and keys are multiplied by a Hadamard matrix: in INT8, what stands out in a few elements of a key
+    /// would set the scale of all. It is spread so, and products of queries and keys are what they were but for a factor,
+    /// the matrix's order.
+    let spreadsHeads: Bool
+    /// What queries are multiplied by: 1 / sqrt(head dimension), and without that factor.
     let queryScale: Float
     let attentionStride: Int
     let intermediate: Int
@@ -54,7 +58,9 @@ final class StepMemory: Sendable {
 
     /// - Parameter scoreLength: the longest sequence.
     init(
-        _ sizes: ModelConfiguration, tokens: Int, logits logitsCount: Int, threads: Int, isFloat: Bool, scoreLength: Int
+        _ sizes: ModelConfiguration, tokens: Int, logits logitsCount: Int, threads: Int, isFloat: Bool,
+        scoreLength: Int,
+        spreadsHeads: Bool
     ) {
         // Beside a single row, each thread has one of its own.
         let tokens = max(tokens, 1 + threads)
@@ -65,13 +71,16 @@ final class StepMemory: Sendable {
         valueColumn = keyColumn + keyValueSize
         queryKeyValueStride = valueColumn + keyValueSize
         headSize = Kernels.padded(sizes.headDimension)
-        queryScale = 1 / Float(sizes.headDimension).squareRoot()
+        self.spreadsHeads = spreadsHeads
+        let order = spreadsHeads ? Kernels.hadamardOrder(sizes.headDimension) : 1
+        queryScale = 1 / Float(sizes.headDimension).squareRoot() / Float(order)
         attentionStride = Kernels.padded(attentionSize)
         intermediate = Kernels.padded(sizes.intermediateSize)
         scoreCapacity = max(
             Self.usualScoreCapacity,
             Kernels.scoreCount(
-                positions: 1, heads: sizes.headCount / sizes.keyValueHeadCount, length: scoreLength))
+                positions: 1, heads: sizes.headCount / sizes.keyValueHeadCount, headSize: headSize,
+                length: scoreLength))
         residual = AlignedBuffer(count: tokens * hidden)
         normalized = AlignedBuffer(count: tokens * hidden)
         queryKeyValue = AlignedBuffer(count: tokens * queryKeyValueStride)

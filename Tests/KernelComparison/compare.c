@@ -59,6 +59,12 @@ static void compare_vectors(const octavo_kernels *s, const octavo_kernels *t) {
         size_t half = count / 4 + 1, head_size = pad(2 * half, OCTAVO_LANES);
         s->rotate(x, y, y + 64, half, 0.3f, head_size, expected), t->rotate(x, y, y + 64, half, 0.3f, head_size, found);
         expect_equal(t->name, "rotate", expected, found, head_size * 4);
+        scales[0][0] = s->quantize_cached(x, padded, a), scales[1][0] = t->quantize_cached(x, padded, b);
+        expect_equal(t->name, "quantize_cached", a, b, padded);
+        expect_equal(t->name, "the cached scale", scales[0], scales[1], 4);
+        memcpy(expected, x, padded * 4), memcpy(found, x, padded * 4);
+        s->hadamard(expected, count), t->hadamard(found, count);
+        expect_equal(t->name, "hadamard", expected, found, padded * 4);
         s->to_f16(x, padded, expected_halves), t->to_f16(x, padded, found_halves);
         expect_equal(t->name, "to_f16", expected_halves, found_halves, padded * 2);
     }
@@ -113,9 +119,21 @@ static void compare_matrices(const octavo_kernels *s, const octavo_kernels *t) {
             }
 }
 
+/// Blocks of `count` integers and the scales behind them.
+static void fill_integers(int8_t *bytes, size_t blocks, size_t count, size_t scales) {
+    for (size_t block = 0; block < blocks; block++) {
+        for (size_t i = 0; i < count; i++) *bytes++ = (int8_t)(next_random() % 255 - 127);
+        for (size_t i = 0; i < scales; i++, bytes += sizeof(float)) {
+            float scale = random_float() / 127;
+            memcpy(bytes, &scale, sizeof scale);
+        }
+    }
+}
+
 static void compare_attention(const octavo_kernels *s, const octavo_kernels *t) {
-    enum { LENGTH = 16, BLOCKS = 6 };
-    static float scores[4 * 7 * LENGTH * BLOCKS];
+    enum { LENGTH = 16, BLOCKS = 6, STRIDE = LENGTH * BLOCKS + 96, SCALES = LENGTH * sizeof(float) };
+    static float scores[4 * 7 * STRIDE];
+    static int8_t key_bytes[BLOCKS * (LENGTH * 80 + SCALES)], value_bytes[sizeof key_bytes];
     int32_t blocks[BLOCKS] = {3, 0, 5, 1, 4, 2};
     for (size_t length = 1; length <= 70; length += 3)
         for (size_t head_size = 16; head_size <= 80; head_size += 16) {
@@ -125,7 +143,7 @@ static void compare_attention(const octavo_kernels *s, const octavo_kernels *t) 
             octavo_attention p = {
                 .q = x, .q_stride = heads * head_size, .positions = positions, .heads = heads, .head_size = head_size,
                 .keys = y, .values = z, .blocks = blocks, .block_stride = LENGTH * head_size * 4,
-                .block_length = LENGTH, .length = length, .scores = scores, .score_stride = LENGTH * BLOCKS,
+                .block_length = LENGTH, .length = length, .scores = scores, .score_stride = STRIDE,
                 .out = expected, .out_stride = heads * dimension, .head_dimension = dimension};
             s->attention_f32(&p);
             p.out = found, t->attention_f32(&p);
@@ -135,6 +153,13 @@ static void compare_attention(const octavo_kernels *s, const octavo_kernels *t) 
             p.out = expected, s->attention_f16(&p);
             p.out = found, t->attention_f16(&p);
             expect_equal(t->name, "attention_f16", expected, found, queries * dimension * 4);
+            p.block_stride = LENGTH * head_size + SCALES;
+            fill_integers(key_bytes, BLOCKS, LENGTH * head_size, LENGTH);
+            fill_integers(value_bytes, BLOCKS, LENGTH * head_size, LENGTH);
+            p.keys = key_bytes, p.values = value_bytes;
+            p.out = expected, s->attention_int8(&p);
+            p.out = found, t->attention_int8(&p);
+            expect_equal(t->name, "attention_int8", expected, found, queries * dimension * 4);
         }
 }
 

@@ -9,14 +9,24 @@ struct RunVariant: Sendable, CustomStringConvertible {
     var threads: Int
     /// nil: the best that the machine can run.
     var kernels: String?
+    /// How keys and values are stored; nil: as the scheme has it.
+    var cache: String?
     var isShuffled = false
 
     var description: String {
-        "--max-batch \(batch) --threads \(threads) --kernels \(kernels ?? "best")" + (isShuffled ? ", shuffled" : "")
+        "--max-batch \(batch) --threads \(threads) --kernels \(kernels ?? "best")"
+            + (cache.map { " --kv-cache \($0)" } ?? "") + (isShuffled ? ", shuffled" : "")
+    }
+
+    func caching(_ cache: String) -> RunVariant {
+        var variant = self
+        variant.cache = cache
+        return variant
     }
 
     var arguments: [String] {
-        ["--max-batch", "\(batch)", "--threads", "\(threads)"] + (kernels.map { ["--kernels", $0] } ?? [])
+        ["--max-batch", "\(batch)", "--threads", "\(threads)"]
+            + (kernels.map { ["--kernels", $0] } ?? []) + (cache.map { ["--kv-cache", $0] } ?? [])
     }
 }
 
@@ -36,6 +46,12 @@ extension CommandLineTests {
             try await compare(
                 model: TestModels.tiny, longest: 150, variants: Self.tinyVariants,
                 killed: [killed], tokensPerLife: 700)
+        }
+
+        @Test func `keys and values in INT8 give the same bytes in every way of running, killed or not`() async throws {
+            let variants = Self.tinyVariants.filter { $0.batch != 32 || $0.isShuffled }.map { $0.caching("int8") }
+            try await compare(
+                model: TestModels.tiny, longest: 150, variants: variants, killed: [variants[0]], tokensPerLife: 700)
         }
 
         @Test(.enabled(if: TestModels.smolLM2 != nil, "\(TestModels.absence)"))

@@ -180,12 +180,14 @@ extension CommandLineTests {
                     let whole = try await memory("--batch", "4", "--context", "64", option[0], option[1])
                     #expect(whole["kv_bytes"] == .integer(4 * 64 * 2 * 2 * 2 * 16 * 4))
                 }
+                // Whole bytes, and a scale of four for each position and head.
+                let integers = try await memory("--batch", "4", "--context", "64", "--kv-cache", "int8")
+                #expect(integers["kv_bytes"] == .integer(4 * 64 * 2 * 2 * 2 * (16 + 4)))
                 let clipped = try await memory("--context", "100000")
                 #expect(clipped["context"] == 512 && clipped["batch"] == 32)
                 let float = try await memory("--scheme", "float")
                 let floats = try #require(float["linear_bytes"]?.integerValue)
-                let integers = try #require(small["linear_bytes"]?.integerValue)
-                #expect(floats > 3 * integers)
+                #expect(floats > 3 * (try #require(small["linear_bytes"]?.integerValue)))
             }
         }
 

@@ -112,7 +112,9 @@ private struct CachedContext {
     func attend(_ queries: [Float], heads: Int, length: Int, positions: Int = 1, _ kernels: Kernels) -> [Float] {
         let longest = length + positions - 1
         let scores = GuardedBuffer(
-            Kernels.scoreCount(positions: positions, heads: heads, length: longest), canary: floatCanary)
+            Kernels.scoreCount(
+                positions: positions, heads: heads, headSize: Kernels.padded(headDimension), length: longest),
+            canary: floatCanary)
         let output = GuardedBuffer(positions * heads * headDimension, canary: floatCanary)
         let view = cache.view(cache.blocks(of: sequence), layer: Self.place.layer, head: Self.place.head)
         kernels.attend(
@@ -128,19 +130,28 @@ private struct CachedContext {
     func reference(_ queries: [Float], heads: Int, length: Int) -> [Double] {
         (0..<heads).flatMap { head -> [Double] in
             let query = queries.dropFirst(head * Kernels.padded(headDimension))
-            let scores = (0..<length).map { position in
-                zip(query, keys[position]).reduce(0.0) { $0 + Double($1.0) * stored($1.1) }
+            let scores = (0..<length).map { position -> Double in
+                zip(query, stored(keys[position])).reduce(0.0) { sum, pair in sum + Double(pair.0) * pair.1 }
             }
             let largest = scores.max() ?? 0
             let weights = scores.map { exp($0 - largest) }
             let total = weights.reduce(0, +)
+            let rows = values[..<length].map { stored($0) }
             return (0..<headDimension).map { element in
-                (0..<length).reduce(0.0) { $0 + weights[$1] * stored(values[$1][element]) } / total
+                zip(weights, rows).reduce(0.0) { sum, pair in sum + pair.0 * pair.1[element] } / total
             }
         }
     }
 
-    private func stored(_ value: Float) -> Double {
-        precision == .f16 ? Double(Float16(value)) : Double(value)
+    private func stored(_ row: [Float]) -> [Double] {
+        switch precision {
+        case .f32: return row.map { Double($0) }
+        case .f16: return row.map { Double(Float16($0)) }
+        case .int8:
+            return withUnsafeTemporaryAllocation(of: Int8.self, capacity: row.count) { integers in
+                let scale = Kernels.specification.quantizeCached(row, count: row.count, into: integers.baseAddress!)
+                return integers.map { Double($0) * Double(scale) }
+            }
+        }
     }
 }

@@ -77,11 +77,11 @@ import Testing
         let requests = requests(6, shared: 100, own: 9)
         let outcome = await run(try makeEngine(stepTokens: stepTokens), requests)
         #expect(outcome.answers == (try await answersAlone(requests)))
-        // Three whole blocks of 32.
-        #expect(outcome.cached == 5 * 96)
+        // One whole block of 64.
+        #expect(outcome.cached == 5 * 64)
         // A prompt's last token, if it is a step's only one of the row, counts as decoding.
-        #expect((109 * 6 - 5 * 96 - 6...109 * 6 - 5 * 96).contains(outcome.prefilled))
-        #expect(outcome.completions.values.map(\.cachedTokens).sorted() == [0, 96, 96, 96, 96, 96])
+        #expect((109 * 6 - 5 * 64 - 6...109 * 6 - 5 * 64).contains(outcome.prefilled))
+        #expect(outcome.completions.values.map(\.cachedTokens).sorted() == [0, 64, 64, 64, 64, 64])
     }
 
     @Test func `a beginning is kept for requests that come later`() async throws {
@@ -106,7 +106,7 @@ import Testing
     }
 
     @Test func `a prompt that is whole blocks computes its last one, for the logits`() async throws {
-        let requests = requests(3, shared: 96, own: 0)
+        let requests = requests(3, shared: 128, own: 0)
         let outcome = await run(try makeEngine(), requests)
         #expect(outcome.cached == 2 * 64)
         #expect(outcome.answers == (try await answersAlone(requests)))

@@ -30,6 +30,30 @@ import Testing
         return abs(order(a) - order(b))
     }
 
+    @Test(arguments: [8, 16, 24, 64, 80, 128])
+    func `Hadamard matrices have the specification's bits, and keep products but for their order`(count: Int) {
+        var generator = SeededGenerator(seed: UInt64(count))
+        let vectors = (0..<2).map { _ in (0..<count).map { _ in Float.random(in: -3...3, using: &generator) } }
+        let order = Kernels.hadamardOrder(count)
+        #expect(count % order == 0 && count / order % 2 == 1)
+        let expected = vectors.map { spread($0, .specification) }
+        for kernels in Kernels.others { #expect(vectors.map { spread($0, kernels).bits } == expected.map(\.bits)) }
+        func product(_ pair: [[Float]]) -> Double {
+            zip(pair[0], pair[1]).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+        }
+        #expect(abs(product(expected) / Double(order) - product(vectors)) < 1e-4)
+        let single = spread([1] + [Float](repeating: 0, count: count - 1), .best)
+        #expect(single == (0..<count).map { $0 < order ? 1 : 0 })
+    }
+
+    private func spread(_ x: [Float], _ kernels: Kernels) -> [Float] {
+        let output = GuardedBuffer(x.count, canary: floatCanary)
+        output.fill(x)
+        kernels.hadamard(output.base, count: x.count)
+        #expect(output.isIntact)
+        return output.contents
+    }
+
     @Test(arguments: Kernels.available.map(\.name), [1, 4, 8, 12, 16, 20, 32, 64])
     func `a head is rotated by halves and scaled, and its padding becomes zero`(name: String, half: Int) throws {
         let kernels = try #require(Kernels.named(name))

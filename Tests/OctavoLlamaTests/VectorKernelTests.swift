@@ -102,6 +102,34 @@ extension VectorKernelTests {
         }
     }
 
+    @Test(arguments: [16, 48, 64, 128])
+    func `keys and values are quantized as activations are`(count: Int) {
+        var generator = SeededGenerator(seed: UInt64(count))
+        for magnitude in [0, 1e-6, 1, 300, 1e38] as [Float] {
+            let x = (0..<count).map { _ in Float.random(in: -magnitude...magnitude, using: &generator) }
+            let expected = reference(x)
+            for kernels in Kernels.available {
+                let values = GuardedBuffer(count, canary: Int8(-128))
+                let scale = kernels.quantizeCached(x, count: count, into: values.base)
+                #expect(scale.bitPattern == expected.scale.bitPattern, "\(kernels.name), \(magnitude)")
+                #expect(values.contents == Array(expected.values.prefix(count)) && values.isIntact)
+            }
+        }
+    }
+
+    @Test(arguments: [Float.nan, -.nan, .infinity, -.infinity])
+    func `a key or value with an element that is no finite number has no scale`(bad: Float) {
+        for kernels in Kernels.available {
+            for place in [0, 17, 63] {
+                var x = [Float](repeating: 1, count: 64)
+                x[place] = bad
+                let values = GuardedBuffer(64, canary: Int8(0))
+                #expect(kernels.quantizeCached(x, count: 64, into: values.base).isNaN, "\(kernels.name), \(place)")
+                #expect(values.isIntact)
+            }
+        }
+    }
+
     @Test(arguments: [1, 16, 63, 64, 576])
     func `two planes hold a vector to a part in 32,512 of its largest element`(count: Int) {
         var generator = SeededGenerator(seed: UInt64(count))

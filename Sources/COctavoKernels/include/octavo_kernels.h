@@ -74,6 +74,9 @@ typedef struct {
 /// The query at position i and head h attends to the first `length` + i positions of the sequence:
 /// score[t] = q . k[t], summed in order over the head's dimensions by fused multiply-add; p = exp(score - max);
 /// out = (sum over t of p[t] * v[t], in order of t by fused multiply-add) / (sum of p, in lane order over t).
+///
+/// Over INT8 the scale of position t multiplies what its integers are summed to or weighed by: score[t] = (q . k[t]) *
+/// k_scale[t], and the sum is of (p[t] * v_scale[t]) * v[t].
 typedef struct {
     /// [positions][heads][head_size] queries, rotated and scaled by 1/sqrt(head dimension); a position's heads lie side
     /// by side, `q_stride` floats from those of the position before.
@@ -84,7 +87,8 @@ typedef struct {
     /// The head dimension, padded to OCTAVO_LANES.
     size_t head_size;
     /// Block b of the sequence is at blocks[b] * block_stride bytes from these: keys [head_size][block_length], values
-    /// [block_length][head_size]. block_length is a multiple of OCTAVO_LANES.
+    /// [block_length][head_size]; behind either, if they are INT8, [block_length] f32 scales. block_length is a
+    /// multiple of OCTAVO_LANES.
     const void *keys;
     const void *values;
     const int32_t *blocks;
@@ -93,7 +97,7 @@ typedef struct {
     /// Positions that the first query attends to, at least 1.
     size_t length;
     /// [positions * heads][score_stride] floats of scratch; score_stride is at least the last query's length, padded to
-    /// OCTAVO_LANES.
+    /// OCTAVO_LANES, and head_size + OCTAVO_LANES more.
     float *scores;
     size_t score_stride;
     /// [positions][heads][head_dimension], positions out_stride floats apart.
@@ -137,9 +141,18 @@ typedef struct {
     void (*rotate)(
         const float *x, const float *cosines, const float *sines, size_t half, float scale, size_t padded, float *y);
 
-    /// Attention over a cache of f32 or of f16.
+    /// One head's key or value for a cache of INT8, quantized as `quantize` does; returns its scale, NaN if an element is
+    /// NaN or infinite. `count` is a multiple of OCTAVO_LANES.
+    float (*quantize_cached)(const float *x, size_t count, int8_t *q);
+
+    /// x H in place, H of entries 1 and -1 by Sylvester's construction: blocks of it along the diagonal, of the largest
+    /// power of two that divides `count`.
+    void (*hadamard)(float *x, size_t count);
+
+    /// Attention over a cache of f32, f16 or INT8.
     void (*attention_f32)(const octavo_attention *arguments);
     void (*attention_f16)(const octavo_attention *arguments);
+    void (*attention_int8)(const octavo_attention *arguments);
 
     /// f32 to f16, to nearest, halves to even; `count` a multiple of OCTAVO_LANES.
     void (*to_f16)(const float *x, size_t count, uint16_t *y);

@@ -27,7 +27,7 @@ extension PhaseBench {
     /// Attention of one layer; the cost is what scores and sums of values need, and the keys and values once.
     package func attention(_ which: AttentionCase, measure: (Workload) -> Void) {
         guard which.context <= runner.contextLength else { return }
-        let position = 2 * shape.headCount * shape.headSize * shape.precision.byteCount
+        let position = 2 * shape.headCount * shape.precision.byteCount(headSize: shape.headSize)
         let batchBytes = which.batch * which.context * position
         let sequences = (0..<max(1, workingSet / batchBytes)).map { _ in
             (0..<which.batch).compactMap { _ in sequence(length: which.context) }

@@ -50,7 +50,7 @@ package final class PhaseBench {
         limits.maximumStepLogits = max(Self.mostLogits, Self.rows(of: sizes.vocabularySize, in: workingSet))
         limits.kvCachePrecision = precision
         let headSize = Kernels.padded(sizes.headDimension)
-        let position = 2 * sizes.keyValueHeadCount * headSize * precision.byteCount
+        let position = 2 * sizes.keyValueHeadCount * precision.byteCount(headSize: headSize)
         limits.kvCacheBytes = workingSet + 2 * AttentionCase.mostPositions * position
         runner = LlamaRunner(
             LlamaModel(block, isFloat: false, of: sizes), threads: threads, kernels: kernels, configuration: limits)

@@ -12,7 +12,7 @@ struct Evaluate: ParsableCommand {
             Reports the perplexity of windows of the text and, against a reference, what quantization costs: the
             divergence between the two predictions, how often both would pick the same token, and how far apart the
             activations of each block are. The reference is computed without quantization unless --reference-scheme
-            says otherwise.
+            says otherwise, and has its keys and values as that scheme has them, whatever --kv-cache is.
 
             Examples:
               octavo model evaluate MODEL --text sample.txt
@@ -44,6 +44,7 @@ struct Evaluate: ParsableCommand {
         let reference = try against.map {
             var engine = options.engine
             engine.scheme = referenceScheme
+            engine.kvCache = referenceScheme.cachePrecision
             return try LoadedModel(
                 ModelLocation($0), templatePath: nil, names: [], generation: options.generation, engine: engine)
         }

@@ -19,7 +19,7 @@ struct Inspect: ParsableCommand {
     var context: Int?
     @Option(
         help:
-            "How keys and values are stored: f32 or f16 (OCTAVO_KV_CACHE; default: f16, but f32 with --scheme plain or float)."
+            "How keys and values are stored: f32, f16 or int8 (OCTAVO_KV_CACHE; default: f16, but f32 with --scheme plain or float)."
     )
     var kvCache: KVCachePrecision?
     @Option(help: "How float weights are used: rotated, plain or float (OCTAVO_SCHEME; default: rotated).")

@@ -65,7 +65,7 @@ struct ModelReport {
 
     /// Bytes of keys and values for one position.
     private var cacheBytesPerPosition: Int {
-        sizes.layerCount * 2 * sizes.keyValueHeadCount * sizes.headDimension * cachePrecision.byteCount
+        sizes.layerCount * 2 * sizes.keyValueHeadCount * cachePrecision.byteCount(headSize: sizes.headDimension)
     }
 
     /// The tokens that the files name, else those that end a text by convention.

@@ -86,7 +86,7 @@ struct EngineOptions: ParsableArguments {
 
     @Option(
         help:
-            "How keys and values are stored: f32, or f16 in half the memory with slightly other results (OCTAVO_KV_CACHE; default: f16, but f32 with --scheme plain or float)."
+            "How keys and values are stored: f32, or f16 or int8 in a half or a quarter of the memory, with slightly other results (OCTAVO_KV_CACHE; default: f16, but f32 with --scheme plain or float)."
     )
     var kvCache: KVCachePrecision?
 
