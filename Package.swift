@@ -104,9 +104,23 @@ let package = Package(
         // Tests, in the same order.
         .target(
             name: "OctavoTestSupport",
-            dependencies: ["OctavoCore", "OctavoPostgres", "OctavoQueue"],
+            dependencies: ["OctavoCore", "OctavoEngine", "OctavoPostgres", "OctavoQueue"],
             path: "Tests/OctavoTestSupport",
             exclude: ["Fixtures"],
+            swiftSettings: strict),
+
+        // The program behind scripts/chaos: faults, and what must hold after them.
+        .executableTarget(
+            name: "OctavoChaos",
+            dependencies: [
+                "OctavoWorker", "OctavoFiles", "OctavoQueue", "OctavoPostgres", "OctavoEngine", "OctavoCore",
+                "OctavoTestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            path: "Tests/OctavoChaos",
             swiftSettings: strict),
         .testTarget(name: "OctavoCoreTests", dependencies: ["OctavoCore", "OctavoTestSupport"], swiftSettings: strict),
         .testTarget(

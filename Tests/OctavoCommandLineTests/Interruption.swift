@@ -9,15 +9,7 @@ struct WorkerTrace {
 
     /// Tokens sampled by every process that wrote to the trace, or by one of them.
     func sampledTokens(of process: Int32? = nil) throws -> Int {
-        guard let data = FileManager.default.contents(atPath: path) else { return 0 }
-        var sum = 0
-        // The last line may be half written.
-        for line in data.split(separator: UInt8(ascii: "\n")) {
-            guard let step = try? JSONValue.parse(Array(line)) else { continue }
-            if let process, step["pid"]?.integerValue != Int(process) { continue }
-            sum += step["sampled_tokens"]?.integerValue ?? 0
-        }
-        return sum
+        OctavoTestSupport.sampledTokens(inTrace: path, of: process)
     }
 
     /// Waits until a process has sampled `count` tokens, or has ended.

@@ -2,6 +2,7 @@ import Dispatch
 import Foundation
 import OctavoCore
 import OctavoEngine
+import OctavoTestSupport
 import Synchronization
 
 /// A model whose logits are a hash of the tokens so far: as sensitive as can be to a token lost, doubled or swapped.
@@ -79,15 +80,7 @@ final class HashRunner: ModelRunner, @unchecked Sendable {
                 values += logits(after: tokens[row.sequence.index] ?? [])
             }
         }
-        let count = values.count / vocabularySize
-        return try values.withUnsafeBufferPointer { values in
-            try SamplingMath.largest(values, rows: count).withUnsafeBufferPointer { largest in
-                try body(
-                    Logits(
-                        lending: values, count: count, vocabularySize: vocabularySize, stride: vocabularySize,
-                        largest: largest))
-            }
-        }
+        return try lendLogits(values, vocabularySize: vocabularySize, to: body)
     }
 
     func parallel(_ count: Int, _ body: @Sendable (Int) -> Void) {
@@ -95,13 +88,7 @@ final class HashRunner: ModelRunner, @unchecked Sendable {
     }
 
     private func logits(after tokens: [TokenID]) -> [Float] {
-        // FNV-1a, then SplitMix64 for the row.
-        var state = tokens.reduce(UInt64(0xCBF2_9CE4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
-        var row = (0..<vocabularySize).map { _ -> Float in
-            state &+= 0x9E37_79B9_7F4A_7C15
-            let z = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            return Float((z ^ (z >> 27)) >> 40) * 0x1p-22
-        }
+        var row = hashedLogits(after: tokens, count: vocabularySize)
         if period > 0 { row[(Int(tokens.last ?? 0) + 1) % period] = 100 }
         row[Int(poison)] = tokens.last == poison ? .nan : -9
         return row

@@ -4,7 +4,6 @@ public import OctavoBatching
 import OctavoCore
 import OctavoEngine
 import OctavoWorker
-import Synchronization
 
 extension BatchingMode: ExpressibleByArgument {}
 
@@ -57,34 +56,17 @@ struct WorkerArguments: ParsableArguments {
             throw ValidationError("--lease-duration must be at least 1s")
         }
         if let trace {
-            let file = try StepTrace(path: trace)
+            let file = try Self.open(trace: trace)
             configuration.onStep = { file.write($0) }
         }
         return configuration
     }
-}
 
-/// A file of what each step computed, one JSON object a line, complete up to the moment a process is killed.
-final class StepTrace: Sendable {
-    private let descriptor: Int32
-
-    init(path: String) throws {
-        descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o666)
-        guard descriptor >= 0 else {
-            throw CommandFailure(.cannotWrite, "\(path): cannot be written: \(String(cString: strerror(errno)))")
+    private static func open(trace path: String) throws -> StepTrace {
+        do {
+            return try StepTrace(path: path)
+        } catch {
+            throw CommandFailure(.cannotWrite, "\(path): cannot be written: \(error.localizedDescription)")
         }
-    }
-
-    deinit { close(descriptor) }
-
-    func write(_ step: StepStatistics) {
-        let object: JSONValue = [
-            "pid": .integer(Int(getpid())), "prefill_tokens": .integer(step.prefillTokens),
-            "cached_tokens": .integer(step.cachedTokens), "sampled_tokens": .integer(step.sampledTokens),
-            "active_rows": .integer(step.activeRows),
-            "seconds": .double(step.duration / .seconds(1)),
-        ]
-        let line = Array((object.jsonText + "\n").utf8)
-        _ = line.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
     }
 }
