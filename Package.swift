@@ -163,6 +163,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
+            name: "OctavoChaosTests", dependencies: ["OctavoChaos", "OctavoTestSupport"], swiftSettings: strict),
+        .testTarget(
             name: "OctavoCommandLineTests",
             dependencies: [
                 "octavo", "OctavoWeights", "OctavoPostgres", "OctavoCore", "OctavoTestSupport",

@@ -62,7 +62,7 @@ public final class GuardedRunner: ModelRunner {
     /// - Throws: `.unsound` when its logits are not finite. A cache without room proves nothing.
     public func test() throws(Failure) {
         let tokens = (0..<min(8, vocabularySize)).map { TokenID($0) }
-        guard let sequence = try? runner.makeSequence(length: tokens.count) else { return }
+        guard let sequence = try? runner.makeSequence(prefix: [], length: tokens.count) else { return }
         defer { runner.release(sequence) }
         let isSound = runner.step([StepRow(sequence: sequence, tokens: tokens[...], logitsCount: 1)]) {
             Self.areFinite($0)
@@ -111,9 +111,15 @@ extension GuardedRunner {
     public var blockLength: Int { runner.blockLength }
 
     /// Reserves room with the runner.
-    public func makeSequence(length: Int) throws(EngineError) -> SequenceID {
-        try runner.makeSequence(length: length)
+    public func makeSequence(prefix: ArraySlice<TokenID>, length: Int) throws(EngineError) -> SequenceID {
+        try runner.makeSequence(prefix: prefix, length: length)
     }
+
+    /// The runner's.
+    public func heldPositions(of sequence: SequenceID) -> Int? { runner.heldPositions(of: sequence) }
+
+    /// Has the runner forget.
+    public func truncate(_ sequence: SequenceID, to length: Int) { runner.truncate(sequence, to: length) }
 
     /// Gives the room back.
     public func release(_ sequence: SequenceID) { runner.release(sequence) }

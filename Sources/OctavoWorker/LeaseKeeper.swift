@@ -13,6 +13,8 @@ actor LeaseKeeper {
     private var watches: [Int64: LeaseWatch] = [:]
     private var pause = Pause()
     private var isStopped = false
+    private var lastBeat: ContinuousClock.Instant?
+    private var lastGap: ContinuousClock.Instant?
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
@@ -70,6 +72,7 @@ actor LeaseKeeper {
             currentRequests: currentRequests)
         let health = try await queue.heartbeat(
             worker: beat, tokens: tokens, timeToLive: configuration.leaseDuration)
+        noteBeat()
         for token in tokens {
             // A lease forgotten while the heartbeat was under way is closed, not lost.
             guard let watch = watches[token] else { continue }
@@ -81,5 +84,21 @@ actor LeaseKeeper {
             }
             watch.drop(lease.pausedBatches + lease.cancelledBatches)
         }
+    }
+
+    private func noteBeat() {
+        let now = ContinuousClock.now
+        if let lastBeat, now - lastBeat > configuration.heartbeatInterval * 2 { lastGap = now }
+        lastBeat = now
+    }
+
+    /// Whether the heartbeats have come through, without a gap, for the time of a lease, or since the worker started.
+    ///
+    /// After a gap the server was away, or this worker was: leases that seem to have expired may be those of workers who
+    /// could not renew them either, and will as soon as they have reached the server again.
+    var isSteady: Bool {
+        let now = ContinuousClock.now
+        guard let lastBeat, now - lastBeat <= configuration.heartbeatInterval * 2 else { return false }
+        return lastGap.map { now - $0 >= configuration.leaseDuration } ?? true
     }
 }

@@ -93,21 +93,28 @@ public struct Worker: Service {
     private struct Finished: Error {}
 
     private func reapUntilCancelled() async {
+        // Does not wait for the server: what was true when the wait began may not be when it ends.
+        let queue = Queue(connections[0])
         while !Task.isCancelled {
             do {
-                try await retireDeadNeighbors()
-                let count = try await queue.reap(limit: 100)
-                if count > 0 { logger.notice("returned the requests of lost leases", metadata: ["leases": "\(count)"]) }
+                if await keeper.isSteady {
+                    try await retireDeadNeighbors(queue)
+                    let count = try await queue.reap(limit: 100)
+                    if count > 0 {
+                        logger.notice("returned the requests of lost leases", metadata: ["leases": "\(count)"])
+                    }
+                }
             } catch {
                 if Task.isCancelled { return }
-                logger.warning("reaping failed", metadata: ["error": "\(error)"])
+                let isAway = (error as? PostgresError)?.isTransient ?? false
+                logger.log(level: isAway ? .info : .warning, "reaping failed", metadata: ["error": "\(error)"])
             }
             await shutdown.nap(configuration.heartbeatInterval / 2)
             if shutdown.isOn { return }
         }
     }
 
-    private func retireDeadNeighbors() async throws {
+    private func retireDeadNeighbors(_ queue: Queue) async throws {
         let dead = DeadNeighbors.find(among: try await queue.workers(), of: identity)
         try await queue.expireLeases(ofWorkers: dead)
         for worker in dead { try await queue.retire(worker: worker) }

@@ -21,6 +21,9 @@ struct RunFaults: AsyncParsableCommand {
     @Flag(help: "List the faults, with a sentence each.")
     var list = false
 
+    @Option(help: "How many faults run at once; those that harm the server run alone.")
+    var jobs = 1
+
     @Option(help: "Draw faults by chance for so long, such as 60m, several in each round.")
     var random: TimeSpan?
 
@@ -37,6 +40,7 @@ struct RunFaults: AsyncParsableCommand {
         for name in names where Fault.named(name) == nil {
             throw ValidationError("there is no fault \"\(name)\"; --list names all")
         }
+        guard jobs > 0 else { throw ValidationError("--jobs must be at least 1") }
         guard list || all || fast || random != nil || !names.isEmpty else {
             throw ValidationError("nothing to do: give --fault, --fast, --all, --random or --list")
         }
@@ -63,12 +67,20 @@ struct RunFaults: AsyncParsableCommand {
 
     /// Runs what was asked for by name; returns whether all of it was survived.
     private func runChosen(_ runner: TrialRun) async -> Bool {
-        var isSurvived = true
         if !json { Self.printLine(FaultReport.heading) }
-        for fault in Fault.all where all || (fast && fault.isFast) || names.contains(fault.name) {
-            isSurvived = await run(fault, runner) && isSurvived
+        let chosen = Fault.all.filter { all || (fast && $0.isFast) || names.contains($0.name) }
+        let isSurvived = await withTaskGroup(of: Bool.self) { group in
+            var isSurvived = true
+            for (index, fault) in chosen.filter({ !$0.isSolitary }).enumerated() {
+                if index >= jobs { isSurvived = await group.next() != false && isSurvived }
+                group.addTask { await run(fault, runner) }
+            }
+            for await one in group { isSurvived = one && isSurvived }
+            return isSurvived
         }
-        return isSurvived
+        var isAllSurvived = isSurvived
+        for fault in chosen where fault.isSolitary { isAllSurvived = await run(fault, runner) && isAllSurvived }
+        return isAllSurvived
     }
 
     /// Runs rounds until the time is up; returns whether all of them were survived.

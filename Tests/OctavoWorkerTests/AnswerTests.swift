@@ -1,4 +1,5 @@
 import OctavoCore
+import OctavoTestSupport
 import OctavoWorker
 import Testing
 

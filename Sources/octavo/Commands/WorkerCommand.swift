@@ -1,5 +1,6 @@
 import ArgumentParser
 import Logging
+import OctavoEngine
 import OctavoLlama
 import OctavoPostgres
 import OctavoQueue
@@ -44,11 +45,12 @@ struct WorkerCommand: AsyncParsableCommand {
 
 /// Running a `Worker` as a service.
 enum Working {
-    /// Runs until drained or told to stop; an orderly stop may take `grace`.
+    /// Runs until drained or told to stop; an orderly stop may take `grace`. Claims nothing if the engine fails its test.
     static func run(
         _ configuration: WorkerConfiguration, model: LoadedModel, database: PostgresConfiguration, grace: Duration,
         logger: Logger
     ) async throws {
+        try model.guardedRunner.test()
         let worker = Worker(
             configuration: configuration, engine: model.engine, encoder: model.encoder, tokens: model.text.tokenizer,
             database: database, logger: logger)

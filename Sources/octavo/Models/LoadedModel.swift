@@ -15,6 +15,8 @@ struct LoadedModel {
     let text: TextModel
     let encoder: PromptEncoder
     let runner: LlamaRunner
+    /// The runner as the engine has it: the process ends when the runner fails for a reason that no request is to blame for.
+    let guardedRunner: GuardedRunner
     let engine: LocalEngine
     /// The names under which it is served.
     let names: [String]
@@ -44,8 +46,12 @@ struct LoadedModel {
             try Self.check(text.tokenizer, against: checkpoint, path: path)
         }
         (checkpoint, runner) = (weights.checkpoint, weights.runner)
+        guardedRunner = GuardedRunner(runner, stepLimit: try engineOptions.stepLimit()) { failure in
+            Console.error("\(failure)")
+            _exit(ExitStatus(for: failure).rawValue)
+        }
         engine = LocalEngine(
-            runner: runner, tokens: text.tokenizer, endTokens: Self.endTokens(checkpoint, text),
+            runner: guardedRunner, tokens: text.tokenizer, endTokens: Self.endTokens(checkpoint, text),
             configuration: try engineOptions.engineConfiguration())
         encoder = text.encoder(contextLength: runner.contextLength)
         self.names = names + location.names(of: checkpoint).filter { !names.contains($0) }

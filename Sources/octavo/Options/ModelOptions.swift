@@ -114,6 +114,11 @@ struct EngineOptions: ParsableArguments {
     @Option(help: "A crash loses at most what was generated in this time (OCTAVO_CHECKPOINT_INTERVAL; default: 10s).")
     var checkpointInterval: Seconds?
 
+    @Option(
+        help:
+            "An engine that makes no step for so long has failed, and is given up (OCTAVO_STEP_TIMEOUT; default: 10m).")
+    var stepTimeout: Seconds?
+
     func validate() throws {
         if let batch = try batchSize(), !(1...4096).contains(batch) {
             throw ValidationError("--max-batch must be between 1 and 4096")
@@ -124,6 +129,7 @@ struct EngineOptions: ParsableArguments {
         if let tokens = try speculation(), !(0...4096).contains(tokens) {
             throw ValidationError("--speculative-tokens must be between 0 and 4096")
         }
+        guard try stepLimit() >= .seconds(1) else { throw ValidationError("--step-timeout must be at least 1s") }
         _ = try threadCount()
         _ = try quantizationScheme()
         _ = try runnerConfiguration()
@@ -135,6 +141,11 @@ struct EngineOptions: ParsableArguments {
         try speculativeTokens ?? Environment.value("OCTAVO_SPECULATIVE_TOKENS")
     }
     private func tokensAtRisk() throws -> Int? { try checkpointTokens ?? Environment.value("OCTAVO_CHECKPOINT_TOKENS") }
+
+    /// How long a step of the engine may take.
+    func stepLimit() throws -> Duration {
+        try (stepTimeout ?? Environment.value("OCTAVO_STEP_TIMEOUT"))?.duration ?? .seconds(600)
+    }
 
     func threadCount() throws -> Int {
         let count = try threads ?? Environment.value("OCTAVO_THREADS") ?? ComputeThreads.availableProcessors

@@ -33,7 +33,7 @@ enum ExitStatus: Int32 {
             case let error as QueueError: Self(error)
             case let error as HubError: Self(error.kind)
             case is ExportError: .incomplete
-            case is PostgresError, is EngineError: .unavailable
+            case is PostgresError, is EngineError, is GuardedRunner.Failure: .unavailable
             default: .internalError
             }
     }

@@ -11,6 +11,8 @@ struct Fault: Sendable {
     /// Whether it can strike beside others, any number of times: it needs workers that are under way, and leaves the
     /// world as it found it.
     var isComposable = false
+    /// Whether it harms the server, and so every other trial.
+    var isSolitary = false
     /// What the workers have to do.
     var workload: Workload
     var pace: Pace

@@ -38,6 +38,7 @@ extension Fault {
             "sigterm-twice", "a worker that cannot give back, for the server is down, gets a second SIGTERM",
             workload: .longAnswers
         ) { fault in
+            fault.isSolitary = true
             fault.program = .tiny
         } strike: { trial in
             try await terminateTwice(trial)

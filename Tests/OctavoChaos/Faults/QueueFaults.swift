@@ -127,21 +127,21 @@ extension Fault {
 
     private static func killEnqueues(_ trial: Trial) async throws {
         let file = try Workload().write(into: trial.directory)
-        let arguments = enqueueArguments(file, rows: 10, database: trial.directURL)
+        let arguments = enqueueArguments(file, rows: 2, database: trial.directURL)
         var kills = 0
         for _ in 0..<12 {
             let process = try RunningProcess(
                 WorkerProgram.ourselves, arguments, environment: WorkerProgram.environment)
-            // Windows by windows, it comes further each time.
-            let goal = try await trial.integer("SELECT count(*) FROM octavo.requests") + .random(in: 0...40)
-            _ = try await eventually(within: .milliseconds(.random(in: 20...400))) {
+            // It comes some windows further each time.
+            let goal = try await trial.integer("SELECT count(*) FROM octavo.requests") + .random(in: 0...12)
+            _ = try await eventually(within: .milliseconds(.random(in: 20...800))) {
                 try await trial.integer("SELECT count(*) FROM octavo.requests") > goal
             }
             process.signal(SIGKILL)
             if await process.wait(timeout: .seconds(10)) == 128 + SIGKILL { kills += 1 }
         }
         trial.journal.remark("\(kills) kills")
-        let last = try await enqueueWindows(file, rows: 10, trial, database: trial.directURL)
+        let last = try await enqueueWindows(file, rows: 2, trial, database: trial.directURL)
         trial.journal.check(last.status == 0, "the last enqueue failed: \(last.standardError)")
         try await work(on: Workload(), trial)
     }
@@ -164,7 +164,7 @@ extension Fault {
         var kills = 0
         for _ in 0..<12 {
             let process = try RunningProcess(TestPaths.octavoExecutable, arguments, environment: environment)
-            _ = await process.wait(timeout: .milliseconds(.random(in: 5...80)))
+            _ = await process.wait(timeout: .milliseconds(.random(in: 1...40)))
             process.signal(SIGKILL)
             if await process.wait(timeout: .seconds(10)) == 128 + SIGKILL { kills += 1 }
             let text = try? String(contentsOfFile: output, encoding: .utf8)

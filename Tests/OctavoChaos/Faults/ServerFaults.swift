@@ -5,6 +5,7 @@ extension Fault {
     /// What happens to PostgreSQL.
     static let serverFaults = [
         Fault("postgres-restart", "PostgreSQL is restarted in mode fast") { fault in
+            fault.isSolitary = true
             fault.isFast = true
             fault.isComposable = true
         } strike: { trial in
@@ -12,12 +13,18 @@ extension Fault {
             try await trial.server.start()
         },
         Fault("postgres-crash", "PostgreSQL is stopped in mode immediate, as by a crash, and started again") { fault in
+            fault.isSolitary = true
             fault.isComposable = true
         } strike: { trial in
             try await trial.server.stop(.immediate)
             try await trial.server.start()
         },
-        Fault("postgres-down", "PostgreSQL is away for twice the time of a lease") { fault in
+        Fault(
+            "postgres-down", "PostgreSQL is away for twice the time of a lease, of which none is lost by that",
+            pace: .longLeases
+        ) { fault in
+            fault.boundsRecomputing = true
+            fault.isSolitary = true
             fault.isComposable = true
         } strike: { trial in
             try await trial.server.stop(.fast)
@@ -36,6 +43,7 @@ extension Fault {
             }
         },
         Fault("max-connections", "all connections are taken when the workers have to connect again") { fault in
+            fault.isSolitary = true
             fault.isComposable = true
         } strike: { trial in
             try await useUpConnections(trial)
@@ -61,32 +69,27 @@ extension Fault {
 
     private static func useUpConnections(_ trial: Trial) async throws {
         let url = trial.directURL
-        let refused = try await offPool { () -> Bool in
+        let leftOver = try await offPool { () -> Int in
             let admin = try PostgresSession(PostgresConfiguration(connectionString: url))
             let configuration = PostgresConfiguration(connectionString: url, applicationName: "hoarder")
             var hoard: [PostgresSession] = []
             defer { extendLifetime(hoard) }
-            var isFull = false
-            // Every second the workers are thrown out, and what they leave is taken.
-            for _ in 0..<4 {
-                try admin.execute(
-                    """
-                    SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database()
-                       AND pid <> pg_backend_pid() AND application_name <> 'hoarder'
-                    """)
-                while hoard.count < 2 * ChaosServer.connectionLimit {
-                    do throws(PostgresError) {
-                        hoard.append(try PostgresSession(configuration))
-                    } catch {
-                        isFull = isFull || error.sqlState == SQLState.tooManyConnections
-                        break
-                    }
-                }
-                try admin.execute("SELECT pg_sleep(1)")
+            var others = 0
+            // Whoever is thrown out leaves a place, which is taken when his process has ended.
+            for _ in 0..<80 {
+                others =
+                    try admin.query(
+                        """
+                        SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database()
+                           AND pid <> pg_backend_pid() AND application_name <> 'hoarder'
+                        """
+                    ).map { try $0.int(0) }.first ?? 0
+                while let session = try? PostgresSession(configuration) { hoard.append(session) }
+                try admin.execute("SELECT pg_sleep(0.05)")
             }
-            return isFull
+            return others
         }
-        trial.journal.check(refused, "the connections could not be used up")
+        trial.journal.check(leftOver == 0, "\(leftOver) others still had connections")
     }
 
     private static func pinSnapshot(_ trial: Trial) async throws {
@@ -133,5 +136,14 @@ extension Workload {
         var workload = Workload(name: "twice")
         workload.requests *= 2
         return workload
+    }()
+}
+
+extension Pace {
+    /// Longer than the pauses between attempts to connect, as in earnest.
+    fileprivate static let longLeases = {
+        var pace = Pace()
+        pace.leaseMilliseconds = 6000
+        return pace
     }()
 }

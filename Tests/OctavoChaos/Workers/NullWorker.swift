@@ -21,12 +21,8 @@ struct NullWorker: AsyncParsableCommand {
     func run() async throws {
         let runner = GuardedRunner(
             NullRunner(stepDuration: .milliseconds(pace.stepMilliseconds), goodSteps: goodSteps),
-            stepLimit: .milliseconds(pace.stepLimitMilliseconds)
-        ) { failure in
-            FileHandle.standardError.write(Data("\(failure)\n".utf8))
-            _exit(69)
-        }
-        try runner.test()
+            stepLimit: .milliseconds(pace.stepLimitMilliseconds), onFailure: Self.giveUp)
+        do { try runner.test() } catch { Self.giveUp(error) }
         var configuration = WorkerConfiguration(modelNames: ["letters"], fingerprint: "letters")
         configuration.leaseDuration = .milliseconds(pace.leaseMilliseconds)
         configuration.leaseSize = pace.leaseSize
@@ -49,6 +45,11 @@ struct NullWorker: AsyncParsableCommand {
             gracefulShutdownSignals: [.sigterm], logger: Self.logger)
         group.maximumGracefulShutdownDuration = .seconds(30)
         try await ServiceGroup(configuration: group).run()
+    }
+
+    private static func giveUp(_ failure: GuardedRunner.Failure) {
+        FileHandle.standardError.write(Data("\(failure)\n".utf8))
+        _exit(69)
     }
 
     private static let logger = {
