@@ -163,7 +163,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "OctavoChaosTests", dependencies: ["OctavoChaos", "OctavoTestSupport"], swiftSettings: strict),
+            name: "OctavoChaosTests", dependencies: ["OctavoChaos", "OctavoCore", "OctavoTestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "OctavoCommandLineTests",
             dependencies: [

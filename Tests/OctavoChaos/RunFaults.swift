@@ -68,7 +68,9 @@ struct RunFaults: AsyncParsableCommand {
     /// Runs what was asked for by name; returns whether all of it was survived.
     private func runChosen(_ runner: TrialRun) async -> Bool {
         if !json { Self.printLine(FaultReport.heading) }
-        let chosen = Fault.all.filter { all || (fast && $0.isFast) || names.contains($0.name) }
+        let chosen =
+            Fault.all.filter { all || (fast && $0.isFast) || names.contains($0.name) }
+            + Fault.sabotages.filter { names.contains($0.name) }
         let isSurvived = await withTaskGroup(of: Bool.self) { group in
             var isSurvived = true
             for (index, fault) in chosen.filter({ !$0.isSolitary }).enumerated() {

@@ -93,6 +93,35 @@ extension CommandLineTests {
             }
         }
 
+        @Test func `workers whose server is away for longer than a lease take nothing from each other`() async throws {
+            try await withCluster { bench, cluster in
+                try await enqueueSamples(bench)
+                #expect(try await bench.octavo("pause", "in.jsonl").status == 0)
+                let trace = WorkerTrace(path: bench.path("trace.jsonl"))
+                let arguments =
+                    ["worker", "--lease-size", "20", "--trace", trace.path] + Self.slow + ["--lease-duration", "6s"]
+                let workers = try [bench.start(arguments), bench.start(arguments)]
+                try #require(
+                    try await eventually(within: .seconds(60)) {
+                        try bench.count("SELECT count(*) FROM octavo.workers") == 2
+                    })
+                #expect(try await bench.octavo("resume", "in.jsonl").status == 0)
+                try #require(
+                    try await eventually(within: .seconds(60)) {
+                        try bench.count("SELECT count(*) FROM octavo.leases") == 2
+                    })
+                try await stop(cluster, by: SIGINT)
+                try await Task.sleep(for: .seconds(8))
+                try cluster.start()
+                try #require(try await eventually(within: .seconds(120)) { try bench.finishedCount() == 40 })
+                for worker in workers { worker.signal(SIGTERM) }
+                for worker in workers { #expect(try await status(of: worker) == 130, "\(worker.standardError)") }
+                try await expectReferenceResults(bench)
+                #expect(try bench.count("SELECT count(*) FROM octavo.lease_log WHERE outcome = 'lost'") == 0)
+                #expect(try trace.sampledTokens() == completionTokens(bench.jsonLines("out.jsonl")))
+            }
+        }
+
         @Test func `two workers share a queue, and no request is answered twice`() async throws {
             try await Workbench.with { bench in
                 try await enqueueSamples(bench)

@@ -52,7 +52,7 @@ struct Fault: Sendable {
         processFaults + poisonFaults + serverFaults + diskFaults + networkFaults + hostFaults + queueFaults
 
     /// The fault of a name.
-    static func named(_ name: String) -> Fault? { all.first { $0.name == name } }
+    static func named(_ name: String) -> Fault? { (all + sabotages).first { $0.name == name } }
 }
 
 /// What a fault can count on.

@@ -22,7 +22,7 @@ extension Fault {
         },
         Fault("clock-skew", "the clock of a worker's machine is a day ahead, and that of another a day behind") {
             fault in
-            fault.obstacle = { _ in fakeTime == nil ? "libfaketime is not installed" : nil }
+            fault.obstacle = { _ in fakeTime == nil ? "libfaketime is not installed, nor named by LIBFAKETIME" : nil }
             fault.workers = 1
         } strike: { trial in
             for offset in ["+1d", "-1d"] {
@@ -36,6 +36,7 @@ extension Fault {
     ]
 
     private static let fakeTime: String? = {
+        if let place = ProcessInfo.processInfo.environment["LIBFAKETIME"] { return place }
         let places = ["x86_64-linux-gnu", "aarch64-linux-gnu", "."].map { "/usr/lib/\($0)/faketime/libfaketime.so.1" }
         return places.first { access($0, R_OK) == 0 }
     }()
