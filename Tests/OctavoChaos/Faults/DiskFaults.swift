@@ -32,7 +32,7 @@ extension Fault {
         trial.journal.check(second.status == 0, "enqueue did not go on: \(second.standardError)")
         trial.journal.strike()
         try await trial.startWorkers(2)
-        try await trial.drain(patience: .seconds(120))
+        try await trial.drain(patience: .seconds(300))
         try await disk.remove(table)
     }
 
@@ -51,7 +51,7 @@ extension Fault {
         let unfinished = try await trial.integer("SELECT count(*) FROM octavo.batches WHERE state = 1")
         trial.journal.check(unfinished == 1, "the disk was not full enough")
         disk.free()
-        try await trial.drain(patience: .seconds(120))
+        try await trial.drain(patience: .seconds(300))
         try await disk.remove(table)
     }
 }

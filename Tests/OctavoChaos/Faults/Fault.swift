@@ -29,7 +29,7 @@ struct Fault: Sendable {
     /// Whether requests may be missing from the export, because their batch was cancelled.
     var isPartial = false
     /// How long the work may take after the fault.
-    var patience = Duration.seconds(120)
+    var patience = Duration.seconds(300)
     /// Why it cannot run here; nil if it can.
     var obstacle: @Sendable (Surroundings) -> String? = { _ in nil }
     /// Makes it happen.

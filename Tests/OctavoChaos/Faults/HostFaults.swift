@@ -29,7 +29,7 @@ extension Fault {
                 try await trial.startWorkers(
                     1, environment: ["LD_PRELOAD": fakeTime ?? "", "FAKETIME": offset, "DONT_FAKE_MONOTONIC": "1"])
             }
-            try await trial.drain(patience: .seconds(120))
+            try await trial.drain(patience: .seconds(300))
             let lost = try await trial.integer("SELECT count(*) FROM octavo.lease_log WHERE outcome = 'lost'")
             trial.journal.check(lost == 0, "\(lost) leases were lost, though no worker was")
         },
@@ -48,7 +48,7 @@ extension Fault {
         trial.journal.countKill()
         await trial.fleet.abandon(worker)
         let start = ContinuousClock.now
-        try await trial.drain(patience: .seconds(60))
+        try await trial.drain(patience: .seconds(300))
         let took = ContinuousClock.now - start
         let lost = try await trial.integer("SELECT count(*) FROM octavo.lease_log WHERE outcome = 'lost'")
         trial.journal.check(lost > 0, "no lease was lost (the last was \(held))")
@@ -84,7 +84,7 @@ extension Fault {
         }
         trial.journal.check(isBack, "the worker did not learn that it had lost its leases: \(worker.standardError)")
         trial.journal.remark("back after \(trial.seconds(since: start))")
-        try await trial.drain(patience: .seconds(60))
+        try await trial.drain(patience: .seconds(300))
         _ = await trial.fleet.stop()
     }
 }

@@ -60,7 +60,7 @@ extension Fault {
 
     /// Waits for the end, and tells how often a worker died.
     private static func countCrashes(_ trial: Trial) async throws {
-        try await trial.drain(patience: .seconds(120))
+        try await trial.drain(patience: .seconds(300))
         let lost = try await trial.integer("SELECT count(*) FROM octavo.lease_log WHERE outcome = 'lost'")
         trial.journal.remark("\(lost) leases lost on the way")
         let kinds = try await trial.integer("SELECT count(*) FROM octavo.failures WHERE kind = 'crash' AND is_final")
@@ -69,8 +69,8 @@ extension Fault {
 
     private static func addBadHost(_ trial: Trial, goodSteps: Int) async throws {
         let bad = try await trial.startWorkers(1, goodSteps: goodSteps)[0]
-        let status = await bad.wait(timeout: .seconds(20))
-        trial.journal.check(status == 69, "the bad worker ended with \(status.map(String.init) ?? "nothing in 20 s")")
+        let status = await bad.wait(timeout: .seconds(120))
+        trial.journal.check(status == 69, "the bad worker ended with \(status.map(String.init) ?? "nothing in 120 s")")
         trial.journal.check(
             bad.standardError.contains("no finite numbers"), "the bad worker did not say why: \(bad.standardError)")
         await trial.fleet.abandon(bad)

@@ -12,7 +12,7 @@ extension Fault {
             try await trial.enqueue(Workload())
             trial.journal.strike()
             try await trial.startWorkers(16)
-            try await trial.drain(patience: .seconds(120))
+            try await trial.drain(patience: .seconds(300))
             let deadlocks = try await trial.integer(
                 "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
             trial.journal.check(deadlocks == 0, "\(deadlocks) deadlocks")
@@ -156,7 +156,7 @@ extension Fault {
     }
 
     private static func killExports(_ trial: Trial) async throws {
-        try await trial.drain(patience: .seconds(120))
+        try await trial.drain(patience: .seconds(300))
         let whole = try await Oracle.export(1, of: trial)
         let output = trial.directory.appending(path: "killed.jsonl").path
         let arguments = ["export", "1", "--output", output, "--database", trial.directURL]

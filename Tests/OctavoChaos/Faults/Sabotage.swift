@@ -22,7 +22,7 @@ extension Fault {
         Fault(name, summary) { fault in
             fault.burnedAttempts = 1
         } strike: { trial in
-            try await trial.drain(patience: .seconds(120))
+            try await trial.drain(patience: .seconds(300))
             try await trial.execute(sql)
         }
     }

@@ -100,7 +100,7 @@ extension Fault {
             try session.execute("BEGIN; INSERT INTO public.idle_writer VALUES (1)")
             isOver.wait()
         }
-        do { try await trial.drain(patience: .seconds(120)) } catch {
+        do { try await trial.drain(patience: .seconds(300)) } catch {
             isOver.open()
             throw error
         }
@@ -123,7 +123,7 @@ extension Fault {
                     while !Task.isCancelled { try await connection.runRetrying { try $0.execute(scan) } }
                 }
             }
-            try await trial.drain(patience: .seconds(120))
+            try await trial.drain(patience: .seconds(300))
             group.cancelAll()
             do { try await group.waitForAll() } catch is CancellationError {}
         }

@@ -121,10 +121,10 @@ struct Trial: Sendable {
 
     /// Waits until a condition holds.
     ///
-    /// - Throws: if it does not within a minute.
+    /// - Throws: if it does not within three minutes.
     func wait(for what: String, _ condition: @Sendable () async throws -> Bool) async throws {
-        guard try await eventually(within: .seconds(60), condition) else {
-            throw TrialError("waited a minute for \(what)")
+        guard try await eventually(within: .seconds(180), condition) else {
+            throw TrialError("waited three minutes for \(what)")
         }
     }
 

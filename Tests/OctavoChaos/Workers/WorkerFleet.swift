@@ -51,7 +51,7 @@ actor WorkerFleet {
     /// Asks all workers to stop, and waits; kills those that have not within `patience`.
     ///
     /// - Returns: how many had to be killed.
-    func stop(patience: Duration = .seconds(20)) async -> Int {
+    func stop(patience: Duration = .seconds(60)) async -> Int {
         keepsUp = false
         signal(SIGTERM)
         signal(SIGCONT)
