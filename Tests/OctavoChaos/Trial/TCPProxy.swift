@@ -72,9 +72,6 @@ final class TCPProxy: Sendable {
     /// Connections and replies lost to the weather.
     var losses: Int { state.withLock { $0.losses } }
 
-    /// Connections that were made and have not ended.
-    var connectionCount: Int { state.withLock { $0.links.count } }
-
     /// Ends all connections and takes no more.
     func close() {
         shutdown(listener, Int32(SHUT_RDWR))
