@@ -28,7 +28,7 @@ import Testing
         for await event in engine.generate([request], control: control) {
             switch event {
             case .checkpoint(let checkpoint): control.acknowledge(checkpoint.number)
-            case .finished, .failed: ends.append(event)
+            case .finished, .failed, .cancelled: ends.append(event)
             case .step: break
             }
         }
