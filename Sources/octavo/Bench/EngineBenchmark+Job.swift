@@ -58,7 +58,9 @@ extension EngineBenchmark {
             Console.progress("offline job: run \(run + 1) of \(runs)")
         }
         Console.clearProgress()
-        var place = [("requests", "\(count)"), ("new tokens", "\(newTokens)"), ("batching", batching.rawValue)]
+        // What is not by default is named, so that the figures of other versions and engines have the same names.
+        var place = [("requests", "\(count)"), ("new tokens", "\(newTokens)")]
+        if batching != .refill { place.append(("batching", batching.rawValue)) }
         if sharedPrefix > 0 { place.append(("shared prefix", "\(sharedPrefix)")) }
         let median = samples.sorted { $0.rate < $1.rate }[runs / 2]
         let linear = peak > 0 ? [BenchReport.Share(limit: Self.linearLimit, value: median.linear / peak)] : []
