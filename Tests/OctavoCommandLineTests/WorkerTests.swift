@@ -102,12 +102,12 @@ extension CommandLineTests {
                     ["worker", "--lease-size", "20", "--trace", trace.path] + Self.slow + ["--lease-duration", "6s"]
                 let workers = try [bench.start(arguments), bench.start(arguments)]
                 try #require(
-                    try await eventually(within: .seconds(60)) {
+                    try await eventually(within: .seconds(180)) {
                         try bench.count("SELECT count(*) FROM octavo.workers") == 2
                     })
                 #expect(try await bench.octavo("resume", "in.jsonl").status == 0)
                 try #require(
-                    try await eventually(within: .seconds(60)) {
+                    try await eventually(within: .seconds(180)) {
                         try bench.count("SELECT count(*) FROM octavo.leases") == 2
                     })
                 try await stop(cluster, by: SIGINT)
@@ -129,7 +129,7 @@ extension CommandLineTests {
                 let arguments = ["worker", "--lease-size", "4"] + Self.slow
                 let workers = try [bench.start(arguments), bench.start(arguments)]
                 try #require(
-                    try await eventually(within: .seconds(60)) {
+                    try await eventually(within: .seconds(180)) {
                         try bench.count("SELECT count(*) FROM octavo.workers") == 2
                     })
                 #expect(try await bench.octavo("resume", "in.jsonl").status == 0)
@@ -216,7 +216,7 @@ extension CommandLineTests {
                 let worker = try bench.start(["worker", "--trace", trace.path] + Self.slow)
                 try #require(await trace.wait(for: worker, toSample: 500))
                 #expect(try await bench.octavo("pause", "in.jsonl").status == 0)
-                let isReleased = try await eventually(within: .seconds(60)) {
+                let isReleased = try await eventually(within: .seconds(180)) {
                     try bench.count("SELECT count(*) FROM octavo.leases") == 0
                 }
                 #expect(isReleased)
@@ -297,6 +297,6 @@ extension CommandLineTests.WorkerTests {
     private func stop(_ cluster: PrivateCluster, by signal: Int32) async throws {
         let process = try #require(cluster.status().processID)
         kill(process, signal)
-        try #require(await eventually(within: .seconds(60)) { cluster.status().processID == nil })
+        try #require(await eventually(within: .seconds(180)) { cluster.status().processID == nil })
     }
 }

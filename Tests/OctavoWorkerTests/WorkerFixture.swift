@@ -31,14 +31,14 @@ struct WorkerFixture: Sendable {
         }
     }
 
-    /// A worker that checkpoints every eighth token, beats every 200 ms, and by default ends when nothing is left.
+    /// A worker that checkpoints every eighth token, and by default ends when nothing is left.
     func makeWorker(
         _ runner: ScriptedRunner = ScriptedRunner(), checkpointTokens: Int = 16, maximumBatch: Int = 32,
         configure: (inout WorkerConfiguration) -> Void = { _ in }
     ) -> Worker {
         var configuration = WorkerConfiguration(modelNames: ["letters"], fingerprint: "fp")
         // Long enough not to run out on a machine that is busy with other tests.
-        configuration.leaseDuration = .seconds(12)
+        configuration.leaseDuration = .seconds(300)
         configuration.pollInterval = .milliseconds(30)
         configuration.drains = true
         configure(&configuration)

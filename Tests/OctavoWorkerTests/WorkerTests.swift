@@ -53,7 +53,7 @@ import Testing
             let doomed = try await fixture.addBatch(
                 "doomed", bodies: (1...6).map { WorkerFixture.body("p\($0)", tokens: 200) })
             let runner = ScriptedRunner(stepLimit: 3)
-            let running = RunningWorker(fixture.makeWorker(runner))
+            let running = RunningWorker(fixture.makeWorker(runner) { $0.leaseDuration = .seconds(12) })
             #expect(await eventually { runner.steps == 3 })
             try await fixture.queue.cancel(doomed)
             try await fixture.waitForHeartbeats(2)
