@@ -6,7 +6,7 @@ import Testing
 @Suite struct FastFaultTests {
     private static let program = TestPaths.octavoExecutable.deletingLastPathComponent().appending(path: "OctavoChaos")
 
-    @Test(.timeLimit(.minutes(10))) func `every quick fault is survived`() async throws {
+    @Test(.timeLimit(.minutes(20))) func `every quick fault is survived`() async throws {
         let run = try await runProcess(Self.program, ["--fast", "--jobs", "4"], timeout: .seconds(540))
         print(run.standardOutput)
         #expect(run.status == 0, "\(run.standardOutput)\(run.standardError)")

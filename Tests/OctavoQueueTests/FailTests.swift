@@ -8,6 +8,7 @@ import Testing
             let lease = try await fixture.queue.mustClaim(5)
             let outcome = try await fixture.queue.fail(lease, [lease.requests[2]])
             #expect(outcome == FailOutcome(retried: 1, failed: 0, isFenced: false))
+            try await fixture.prolongPauses()
             #expect(try await fixture.queue.claim(5) == nil)
             try await fixture.expectConsistent()
             // Its result would come too late.

@@ -46,6 +46,12 @@ struct QueueFixture: Sendable {
         try await integers("UPDATE octavo.segments SET available_at = 'epoch' WHERE available_at IS NOT NULL")
     }
 
+    /// Lets pauses last, however slow the machine is.
+    func prolongPauses() async throws {
+        try await integers(
+            "UPDATE octavo.segments SET available_at = available_at + interval '1 day' WHERE available_at IS NOT NULL")
+    }
+
     /// Lets leases expire.
     func expireLeases() async throws {
         try await integers("UPDATE octavo.leases SET expires_at = 'epoch'")
@@ -89,7 +95,7 @@ extension QueueFixture {
 extension Queue {
     func claim(
         _ count: Int, worker: String = "worker", models: [String] = [], budget: Int = .max,
-        timeToLive: Duration = .seconds(60), fingerprint: String = ""
+        timeToLive: Duration = .seconds(3600), fingerprint: String = ""
     ) async throws -> Lease? {
         try await claim(
             ClaimRequest(

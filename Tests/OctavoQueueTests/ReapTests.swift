@@ -119,7 +119,7 @@ import Testing
     }
 
     /// Workers that finish, die, stall past their lease, send twice, fail and release, until nothing is left.
-    @Test(.timeLimit(.minutes(3)))
+    @Test(.timeLimit(.minutes(15)))
     func `under faults of every kind each request ends exactly once`() async throws {
         try await QueueFixture.withQueue { fixture in
             let total = 3000
