@@ -12,6 +12,8 @@ final class LeasesInHand: Sendable {
         /// Leases that are not closed yet, those of which all was computed included.
         var openCount = 0
         var waiters: [AsyncStream<Void>.Continuation] = []
+        /// Whether the engine has ended: what is begun now would never be answered.
+        var isOver = false
     }
 
     /// How long finished results may wait for a checkpoint to be written with.
@@ -38,27 +40,36 @@ final class LeasesInHand: Sendable {
     }
 
     /// Gives a lease's requests to the engine, as batches of their own or to join the others.
-    func begin(_ held: Worker.HeldLease) {
+    ///
+    /// - Returns: false if the engine has ended; the lease is then still the caller's.
+    func begin(_ held: Worker.HeldLease) -> Bool {
         let (lease, watch) = (held.prepared, held.watch)
-        writer.open(watch)
-        for failure in lease.failures { writer.add(failure, of: watch) }
         var assembly = ResponseAssembly(lease: lease, responses: responses)
         let plan = BatchPlanner(capacity: engine.capacity).plan(lease.generations)
-        for request in plan.tooLong {
-            if let failure = assembly.refuse(request, capacity: engine.capacity) { writer.add(failure, of: watch) }
-        }
+        let refused = plan.tooLong.compactMap { assembly.refuse($0, capacity: engine.capacity) }
         let generations = plan.batches.flatMap(\.self)
-        let batches = Dictionary(uniqueKeysWithValues: generations.map { ($0.id, assembly.key(of: $0.id).batchID) })
-        state.withLock { state in
-            state.openCount += 1
-            state.runs.append(LeaseRun(held, assembly: assembly, generations: generations.count))
-            closeEnded(&state)
-        }
+        let run = LeaseRun(held, assembly: assembly, generations: generations.count)
+        guard open(run, failures: lease.failures + refused) else { return false }
         switch batching {
         case .refill: control.add(generations)
         case .static: for batch in plan.batches { control.add(batch, asBatch: true) }
         }
-        watch.watch(control, batchOfGeneration: batches)
+        let batches = generations.map { ($0.id, assembly.key(of: $0.id).batchID) }
+        watch.watch(control, batchOfGeneration: Dictionary(uniqueKeysWithValues: batches))
+        return true
+    }
+
+    /// Takes a lease into hand, in one piece: an engine that ends meanwhile ends before it or closes it.
+    private func open(_ run: LeaseRun, failures: [FailedRequest]) -> Bool {
+        state.withLock { state in
+            guard !state.isOver else { return false }
+            writer.open(run.watch)
+            for failure in failures { writer.add(failure, of: run.watch) }
+            state.openCount += 1
+            state.runs.append(run)
+            closeEnded(&state)
+            return true
+        }
     }
 
     /// Runs the engine until its control lets it end, and passes on what it tells.
@@ -72,6 +83,7 @@ final class LeasesInHand: Sendable {
             }
         }
         state.withLock { state in
+            state.isOver = true
             for run in state.runs { writer.close(run.watch) }
             state.runs = []
         }

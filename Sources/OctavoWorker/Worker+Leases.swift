@@ -67,8 +67,7 @@ extension Worker {
             // What was lost with its worker may have crashed it: nothing else is put at risk.
             if held.isSuspect { await leases.untilEmpty() }
             // Claimed, but not begun: given back at once.
-            guard !shutdown.isOn, !control.isStopped else { return try await close(held.watch) }
-            leases.begin(held)
+            guard !shutdown.isOn, !control.isStopped, leases.begin(held) else { return try await close(held.watch) }
             held.isSuspect ? await leases.untilEmpty() : await control.untilWaiting(atMost: fewRequests)
         }
     }
