@@ -14,6 +14,8 @@ public final class LlamaRunner: ModelRunner, @unchecked Sendable {
     public struct Configuration: Sendable, Hashable {
         /// Bytes for keys and values.
         public var kvCacheBytes = 4 << 30
+        /// Whether the cache is no larger than what all rows of a whole context could fill.
+        public var limitsCacheToRows = false
         /// How keys and values are stored.
         public var kvCachePrecision = KVCachePrecision.f32
         /// Positions in a block of the cache.
@@ -21,7 +23,7 @@ public final class LlamaRunner: ModelRunner, @unchecked Sendable {
         /// Tokens in a step.
         public var maximumStepTokens = 512
         /// Rows of logits in a step, and so completions decoded together.
-        public var maximumStepLogits = 64
+        public var maximumStepLogits = 128
 
         /// The defaults.
         public init() {}
@@ -63,7 +65,7 @@ public final class LlamaRunner: ModelRunner, @unchecked Sendable {
         maximumStepLogits = configuration.maximumStepLogits
         let sizes = model.configuration
         cache = KVCache(
-            shape: KVCache.Shape(sizes, configuration), byteCount: configuration.kvCacheBytes)
+            shape: KVCache.Shape(sizes, configuration), byteCount: configuration.cacheBytes(for: sizes))
         memory = StepMemory(
             sizes, tokens: configuration.maximumStepTokens, logits: configuration.maximumStepLogits,
             threads: threads.count, isFloat: model.isFloat,
@@ -152,6 +154,18 @@ public final class LlamaRunner: ModelRunner, @unchecked Sendable {
             }
         }
         return stretches
+    }
+}
+
+extension LlamaRunner.Configuration {
+    /// The bytes of a model's cache.
+    func cacheBytes(for sizes: ModelConfiguration) -> Int {
+        guard limitsCacheToRows else { return kvCacheBytes }
+        let blocks = kvCacheBytes / KVCache.Shape(sizes, self).blockBytes
+        let blocksPerRow = (sizes.contextLength - 1) / blockLength + 1
+        // Compared by division, since a context may be of any length that a file says.
+        guard blocks / blocksPerRow >= maximumStepLogits else { return kvCacheBytes }
+        return maximumStepLogits * blocksPerRow * KVCache.Shape(sizes, self).blockBytes
     }
 }
 

@@ -82,6 +82,17 @@ struct TinyModel: Sendable, CustomStringConvertible {
     }
 }
 
+extension TinyModel {
+    /// A runner of a checkpoint, differently configured.
+    static func runner(_ path: String, _ edit: (inout LlamaRunner.Configuration) -> Void) throws -> LlamaRunner {
+        let team = ComputeThreads(count: 1)
+        var configuration = LlamaRunner.Configuration()
+        edit(&configuration)
+        return LlamaRunner(
+            try LlamaModel(Checkpoint.open(path), threads: team), threads: team, configuration: configuration)
+    }
+}
+
 extension LlamaRunner {
     /// The logits of every position of a sequence, computed in pieces of `piece` tokens.
     func allLogits(_ tokens: [TokenID], piece: Int = 32) throws -> [[Float]] {

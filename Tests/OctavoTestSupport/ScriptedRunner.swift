@@ -43,6 +43,9 @@ public final class ScriptedRunner: ModelRunner, @unchecked Sendable {
     /// Steps that have begun.
     public var steps: Int { changed.withLock { stepCount } }
 
+    /// Sequences that were made and not released; for when no engine uses the runner.
+    public var sequenceCount: Int { tokens.count }
+
     /// Lets it go on.
     public func resume() {
         changed.withLock {

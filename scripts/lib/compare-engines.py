@@ -56,7 +56,11 @@ def run(command, options):
 def ours(options):
     work = ["--prefill", options.prefill, "--decode", options.decode, "--context", str(options.context)]
     work += ["--requests", str(options.requests), "--new-tokens", str(options.new_tokens)]
+    # The rows of the job, which are the others' too.
+    work += ["--max-batch", str(peers.ROWS_OF_THE_JOB)]
     model = os.path.join(options.folder, "model.gguf")
+    if not os.path.exists(model):
+        model = os.path.join(options.folder, "huggingface")
     return [options.octavo, "bench", "engine", model, "--runs", "1", "--json", "--threads", str(options.threads), *work]
 
 

@@ -6,24 +6,27 @@ import os
 import time
 
 
-def tokens(count, seed, vocabulary=49152):
+ROWS_OF_THE_JOB = 32
+
+
+def tokens(count, seed, vocabulary):
     """The token ids of `octavo bench engine`."""
     return [((index + 1) * 7919 + seed * 104729) % vocabulary for index in range(count)]
 
 
-def job_prompts(count):
+def job_prompts(count, vocabulary):
     """The prompts of `octavo bench engine`: log-normal lengths, median 120."""
     prompts = []
     for index in range(count):
         quantile = (index + 0.5) / count
         length = 120 * math.exp(0.8 * 0.5513 * math.log(quantile / (1 - quantile)))
-        prompts.append(tokens(min(max(int(length), 4), 1000), index))
+        prompts.append(tokens(min(max(int(length), 4), 1000), index, vocabulary))
     return prompts
 
 
 def most_rows(new_tokens):
     """Rows that are decoded together: in the job, as many as Octavo does."""
-    return 32 if new_tokens >= 64 else 64
+    return ROWS_OF_THE_JOB if new_tokens >= 32 else 64
 
 
 class CTranslate2:
@@ -233,23 +236,25 @@ def numbers(text):
 
 def measure(options):
     """Prints the figures of one peer, as `octavo bench engine --json` does."""
+    with open(os.path.join(options.folder, "huggingface", "config.json")) as file:
+        vocabulary = json.load(file)["vocab_size"]
     peer = PEERS[options.measure](options)
 
     def show(benchmark, value, **case):
         case = {key.replace("_", " "): number for key, number in case.items()}
         print(json.dumps({"benchmark": benchmark, "case": case, "value": value}), flush=True)
 
-    peer.complete([tokens(64, 99)], 4)
+    peer.complete([tokens(64, 99, vocabulary)], 4)
     for length in numbers(options.prefill):
         start = time.perf_counter()
-        peer.complete([tokens(length, 1)], 1)
+        peer.complete([tokens(length, 1, vocabulary)], 1)
         show("prefill", length / (time.perf_counter() - start), tokens=length)
     for batch in numbers(options.decode):
-        times = peer.complete([tokens(options.context, row) for row in range(batch)], 17)
+        times = peer.complete([tokens(options.context, row, vocabulary) for row in range(batch)], 17)
         rate = batch * (len(times) - 1) / (times[-1] - times[0])
         show("decode", rate, batch=batch, context=options.context)
     if options.requests:
-        prompts = job_prompts(options.requests)
+        prompts = job_prompts(options.requests, vocabulary)
         start = time.perf_counter()
         peer.complete(prompts, options.new_tokens)
         rate = options.requests * options.new_tokens / (time.perf_counter() - start)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import OctavoBatching
+import OctavoCore
 import OctavoEngine
 import OctavoLlama
 import OctavoWeights
@@ -63,7 +64,9 @@ struct BenchEngine: AsyncParsableCommand {
         try bench.decode(batches: decode.numbers, context: context)
         if requests > 0 {
             let local = LocalEngine(
-                runner: runner, tokens: SilentTokens(), endTokens: [], configuration: try engine.engineConfiguration())
+                runner: runner, tokens: SilentTokens(), endTokens: [],
+                configuration: try engine.engineConfiguration(timing: runner))
+            report.line("batch", [], value: Double(local.capacity.maximumBatch), unit: "rows")
             await bench.offlineJob(
                 local, batching: batching, requests: requests, newTokens: newTokens, sharedPrefix: sharedPrefix)
         }
@@ -71,12 +74,6 @@ struct BenchEngine: AsyncParsableCommand {
     }
 
     private func load() throws -> (LlamaRunner, name: String) {
-        var engine = engine
-        if engine.kvMemory == nil && Environment.string("OCTAVO_KV_MEMORY") == nil {
-            // Room for 64 rows of Llama 3 8B; what is not used costs nothing.
-            let machine = Int(clamping: ProcessInfo.processInfo.physicalMemory)
-            engine.kvMemory = ByteCount(bytes: min(8 << 30, machine / 2))
-        }
         if let shape {
             let weights = RandomWeights(shape.configuration, seed: 1)
             return (try LoadedWeights.runner(of: weights, name: shape.name, engine: engine), shape.name)

@@ -72,7 +72,7 @@ struct Run: AsyncParsableCommand {
         let summary = try await queue.batchSummary(batch)
         guard summary.state == .active, summary.unfinished > 0 else { return }
         let loaded = try LoadedModel(model, engine: engine)
-        Console.note("answering with \(loaded.names[0]) (\(loaded.fingerprint)) on \(loaded.runner.summary)")
+        Console.note("answering with \(loaded.names[0]) (\(loaded.fingerprint)) on \(loaded.summary)")
         var settings = try worker.configuration(for: loaded, drains: true)
         settings.onlyBatch = batch
         let progress = Task { await ProgressReporter.follow(batch, queue: queue) }

@@ -31,7 +31,7 @@ struct WorkerCommand: AsyncParsableCommand {
     func run() async throws {
         let logger = try database.logs.logger()
         let loaded = try LoadedModel(model, engine: engine)
-        Console.note("serving \(loaded.names[0]) (\(loaded.fingerprint)) on \(loaded.runner.summary)")
+        Console.note("serving \(loaded.names[0]) (\(loaded.fingerprint)) on \(loaded.summary)")
         let failed = try await database.withQueue(migrates: true) { queue, configuration, _ in
             let before = try await queue.status(batch: nil).reduce(0) { $0 + $1.summary.failed }
             try await Working.run(

@@ -25,19 +25,22 @@ struct LoadedModel {
     /// Identifies weights, tokenizer, template, defaults of sampling and numerics.
     let fingerprint: String
 
-    /// Loads the model that `--model` names.
+    /// Loads the model that `--model` names, for long work: how many rows are decoded together is measured, unless
+    /// that was given.
     init(_ options: ModelOptions, engine: EngineOptions) throws {
         try self.init(
             options.location(), templatePath: options.templatePath, names: options.modelNames,
-            generation: options.generation, engine: engine)
+            generation: options.generation, engine: engine, measuresBatch: true)
     }
 
     /// Loads a model.
     ///
-    /// - Parameter names: names to serve it under, before its own.
+    /// - Parameters:
+    ///   - names: names to serve it under, before its own.
+    ///   - measuresBatch: whether steps are timed to find how many rows are decoded together, if that was not given.
     init(
         _ location: ModelLocation, templatePath: String?, names: [String], generation: GenerationOptions,
-        engine engineOptions: EngineOptions
+        engine engineOptions: EngineOptions, measuresBatch: Bool = false
     ) throws {
         let path = location.path
         let text = try TextModel(path: path, templatePath: templatePath)
@@ -52,7 +55,7 @@ struct LoadedModel {
         }
         engine = LocalEngine(
             runner: guardedRunner, tokens: text.tokenizer, endTokens: Self.endTokens(checkpoint, text),
-            configuration: try engineOptions.engineConfiguration())
+            configuration: try engineOptions.engineConfiguration(timing: measuresBatch ? guardedRunner : nil))
         encoder = text.encoder(contextLength: runner.contextLength)
         self.names = names + location.names(of: checkpoint).filter { !names.contains($0) }
         let precision = try engineOptions.runnerConfiguration().kvCachePrecision
@@ -61,6 +64,9 @@ struct LoadedModel {
             arithmetic: "\(runner.model.scheme.rawValue) kv-\(precision.rawValue)")
         self.text = text
     }
+
+    /// What the engine is, for people.
+    var summary: String { "\(runner.summary), batches of \(engine.capacity.maximumBatch)" }
 
     /// Refuses a tokenizer whose ids the weights do not have.
     private static func check(_ tokenizer: Tokenizer, against checkpoint: Checkpoint, path: String) throws {

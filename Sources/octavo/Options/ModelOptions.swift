@@ -78,10 +78,15 @@ struct EngineOptions: ParsableArguments {
     @Option(help: "Compute threads (OCTAVO_THREADS; default: all CPUs granted to the process).")
     var threads: Int?
 
-    @Option(help: "The most completions decoded together (OCTAVO_MAX_BATCH; default: 32).")
+    @Option(
+        help:
+            "The most completions decoded together (OCTAVO_MAX_BATCH; default: of \(BatchSize.candidates.map(String.init).joined(separator: ", ")) what steps timed at the start say is best)."
+    )
     var maxBatch: Int?
 
-    @Option(help: "Memory for keys and values (OCTAVO_KV_MEMORY; default: 4GiB, or half of what the machine has).")
+    @Option(
+        help:
+            "Memory for keys and values (OCTAVO_KV_MEMORY; default: half of what is free once the weights are loaded).")
     var kvMemory: ByteCount?
 
     @Option(
@@ -166,17 +171,19 @@ struct EngineOptions: ParsableArguments {
         return kernels
     }
 
+    /// How the runner uses memory, of what is free now.
     func runnerConfiguration() throws -> LlamaRunner.Configuration {
         var configuration = LlamaRunner.Configuration()
-        let machine = Int(clamping: ProcessInfo.processInfo.physicalMemory)
         if let memory = try kvMemory ?? Environment.value("OCTAVO_KV_MEMORY") {
+            let machine = Int(clamping: ProcessInfo.processInfo.physicalMemory)
             guard memory.bytes <= machine else {
                 throw ValidationError(
                     "--kv-memory is \(Format.bytes(memory.bytes)), but this machine has \(Format.bytes(machine)).")
             }
             configuration.kvCacheBytes = memory.bytes
         } else {
-            configuration.kvCacheBytes = min(configuration.kvCacheBytes, machine / 2)
+            configuration.kvCacheBytes = AvailableMemory.bytes / 2
+            configuration.limitsCacheToRows = true
         }
         configuration.kvCachePrecision =
             try kvCache ?? Environment.value("OCTAVO_KV_CACHE") ?? quantizationScheme().cachePrecision
@@ -187,9 +194,12 @@ struct EngineOptions: ParsableArguments {
         return configuration
     }
 
-    func engineConfiguration() throws -> LocalEngine.Configuration {
+    /// How the engine works.
+    ///
+    /// - Parameter runner: has its steps timed, for the number of rows, if that was not given.
+    func engineConfiguration(timing runner: (any ModelRunner)? = nil) throws -> LocalEngine.Configuration {
         var configuration = LocalEngine.Configuration()
-        if let batch = try batchSize() { configuration.maximumBatch = batch }
+        if let batch = try batchSize() ?? runner.map(BatchSize.measure) { configuration.maximumBatch = batch }
         if let tokens = try speculation() { configuration.speculativeTokens = tokens }
         if let tokens = try tokensAtRisk() { configuration.checkpointTokens = tokens }
         if let interval = try checkpointInterval ?? Environment.value("OCTAVO_CHECKPOINT_INTERVAL") {
