@@ -66,7 +66,7 @@ struct BenchEngine: AsyncParsableCommand {
             let local = LocalEngine(
                 runner: runner, tokens: SilentTokens(), endTokens: [],
                 configuration: try engine.engineConfiguration(timing: runner))
-            report.line("batch", [], value: Double(local.capacity.maximumBatch), unit: "rows")
+            Console.note("the job has batches of up to \(local.capacity.maximumBatch)")
             await bench.offlineJob(
                 local, batching: batching, requests: requests, newTokens: newTokens, sharedPrefix: sharedPrefix)
         }
