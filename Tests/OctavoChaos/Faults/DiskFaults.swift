@@ -1,7 +1,8 @@
+import Foundation
 import OctavoTestSupport
 
 extension Fault {
-    /// PostgreSQL's disk is full.
+    /// A disk is full.
     static let diskFaults = [
         Fault("disk-full-copy", "PostgreSQL's disk fills up in the middle of an enqueue's COPY") { fault in
             fault.obstacle = { _ in SmallDisk.obstacle }
@@ -16,7 +17,46 @@ extension Fault {
         } strike: { trial in
             try await fillDuringFinish(trial)
         },
+        Fault("disk-full-export", "the disk that an export is written to is too small, and larger later") { fault in
+            fault.obstacle = { _ in SmallDisk.obstacle }
+        } strike: { trial in
+            try await exportToFullDisk(trial)
+        },
     ]
+
+    private static func exportToFullDisk(_ trial: Trial) async throws {
+        try await trial.drain(patience: .seconds(300))
+        let whole = try await Oracle.export(1, of: trial)
+        let folder = trial.directory.appending(path: "small-disk").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { SmallDisk.unmount(folder) }
+        try SmallDisk.mount(folder, kilobytes: whole.utf8.count / 2048, options: "mode=700")
+        let output = folder + "/results.jsonl"
+        try "an earlier export".write(toFile: output, atomically: false, encoding: .utf8)
+
+        let failed = try await export(to: output, trial)
+        trial.journal.strike()
+        trial.journal.check(
+            failed.status == 73 && failed.standardError.contains(output),
+            "the export ended with \(failed.status): \(failed.standardError)")
+        trial.journal.check(
+            try String(contentsOfFile: output, encoding: .utf8) == "an earlier export",
+            "the earlier file was touched")
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder)
+        trial.journal.check(files == ["results.jsonl"], "the failed export left \(files)")
+
+        try SmallDisk.mount(folder, kilobytes: whole.utf8.count / 256, options: "mode=700,remount")
+        let done = try await export(to: output, trial)
+        trial.journal.check(done.status == 0, "the last export failed: \(done.standardError)")
+        trial.journal.check(
+            try String(contentsOfFile: output, encoding: .utf8) == whole, "the last export differs")
+    }
+
+    private static func export(to output: String, _ trial: Trial) async throws -> ProcessOutcome {
+        try await runProcess(
+            TestPaths.octavoExecutable, ["export", "1", "--output", output, "--database", trial.directURL],
+            environment: WorkerProgram.environment.merging(["SOURCE_DATE_EPOCH": "1700000000"]) { $1 })
+    }
 
     private static func fillDuringCopy(_ trial: Trial) async throws {
         let table = "octavo.requests"

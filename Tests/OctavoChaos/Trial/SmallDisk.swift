@@ -21,8 +21,9 @@ struct SmallDisk: Sendable {
         tablespace = "small_\(trial.database)"
         mkdir(path, 0o755)
         guard let postgres = getpwnam("postgres") else { throw TrialError("there is no user postgres") }
-        let options = "size=\(Self.megabytes)m,mode=700,uid=\(postgres.pointee.pw_uid),gid=\(postgres.pointee.pw_gid)"
-        try Self.run("/bin/mount", "-t", "tmpfs", "-o", options, "octavo-chaos", path)
+        try Self.mount(
+            path, kilobytes: Self.megabytes << 10,
+            options: "mode=700,uid=\(postgres.pointee.pw_uid),gid=\(postgres.pointee.pw_gid)")
         try await trial.execute("CREATE TABLESPACE \(tablespace) LOCATION '\(path)'")
         try await trial.execute("ALTER TABLE \(table) SET TABLESPACE \(tablespace)")
     }
@@ -42,12 +43,19 @@ struct SmallDisk: Sendable {
 
     /// Moves the table away, and removes the disk.
     func remove(_ table: String) async throws {
-        defer { try? Self.run("/bin/umount", "--lazy", path) }
+        defer { Self.unmount(path) }
         try await trial.execute("ALTER TABLE \(table) SET TABLESPACE pg_default")
         try await trial.execute("DROP TABLESPACE \(tablespace)")
     }
 
-    private static func run(_ arguments: String...) throws { try Command.run(arguments) }
+    /// Makes a folder a disk of its own, or changes its size if it is one.
+    static func mount(_ path: String, kilobytes: Int, options: String) throws {
+        try Command.run(
+            ["/bin/mount", "-t", "tmpfs", "-o", "size=\(kilobytes)k,\(options)", "octavo-chaos", path])
+    }
+
+    /// Removes a disk, whoever still uses it.
+    static func unmount(_ path: String) { try? Command.run(["/bin/umount", "--lazy", path]) }
 }
 
 /// Programs of the system.
