@@ -143,49 +143,17 @@ extension QueueFixture {
     /// Checks what must hold whenever no statement is running: every request of a live batch is in exactly one place, and
     /// all counters equal a recount.
     func expectConsistent(sourceLocation: SourceLocation = #_sourceLocation) async throws {
-        let misplaced = try await strings(
-            """
-            WITH places AS (
-                SELECT batch_id, p AS position
-                  FROM octavo.segments, generate_series(next_position, end_position - 1) AS p
-                UNION ALL
-                SELECT r.batch_id, p
-                  FROM octavo.lease_ranges r, generate_series(first_position, end_position - 1) AS p
-                 WHERE NOT EXISTS (SELECT FROM octavo.results x WHERE x.batch_id = r.batch_id AND x.position = p)
-                UNION ALL
-                SELECT batch_id, position FROM octavo.results
-                UNION ALL
-                SELECT batch_id, position FROM octavo.failures WHERE is_final)
-            SELECT format('%s/%s is in %s places', q.batch_id, q.position, count(p.position))
-              FROM octavo.requests q JOIN octavo.batches b ON b.id = q.batch_id AND b.state IN (1, 2, 4)
-              LEFT JOIN places p ON p.batch_id = q.batch_id AND p.position = q.position
-             GROUP BY q.batch_id, q.position HAVING count(p.position) <> 1
-            """)
-        #expect(misplaced == [], sourceLocation: sourceLocation)
-
-        let miscounted = try await strings(
-            """
-            SELECT format('batch %s', id) FROM octavo.batches b
-             WHERE (done, failed, prompt_tokens, completion_tokens) IS DISTINCT FROM (
-                    (SELECT count(*) FROM octavo.results r WHERE r.batch_id = b.id),
-                    (SELECT count(*) FROM octavo.failures f WHERE f.batch_id = b.id AND f.is_final),
-                    (SELECT coalesce(sum(prompt_tokens), 0) FROM octavo.results r WHERE r.batch_id = b.id),
-                    (SELECT coalesce(sum(completion_tokens), 0) FROM octavo.results r WHERE r.batch_id = b.id))
-                OR state = 4 AND done + failed <> total OR state IN (1, 2) AND done + failed = total
-            UNION ALL
-            SELECT format('lease %s', token) FROM octavo.leases l
-             WHERE remaining <> (
-                SELECT sum((SELECT count(*) FROM generate_series(first_position, end_position - 1) AS p
-                             WHERE NOT EXISTS (SELECT FROM octavo.results x
-                                                WHERE x.batch_id = r.batch_id AND x.position = p)))
-                  FROM octavo.lease_ranges r WHERE r.token = l.token)
-            """)
-        #expect(miscounted == [], sourceLocation: sourceLocation)
+        for query in [
+            QueueOracle.misplacedRequests, QueueOracle.doubleEnds, QueueOracle.miscountedBatches,
+            QueueOracle.miscountedLeases,
+        ] {
+            #expect(try await strings(query) == [], sourceLocation: sourceLocation)
+        }
     }
 
     /// Checks that nothing of ended leases is left.
     func expectNothingLeftOver(sourceLocation: SourceLocation = #_sourceLocation) async throws {
-        for table in ["leases", "lease_ranges", "segments", "checkpoints"] {
+        for table in QueueOracle.emptyAtTheEnd {
             let count = try await integers("SELECT count(*) FROM octavo.\(table)")
             #expect(count == [0], "\(table)", sourceLocation: sourceLocation)
         }

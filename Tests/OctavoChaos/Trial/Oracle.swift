@@ -21,9 +21,10 @@ struct Oracle {
         census.duplicated = try await trial.integer(Self.ends("> 1"))
         trial.journal.check(census.lost == 0, "\(census.lost) requests have no end")
         trial.journal.check(census.duplicated == 0, "\(census.duplicated) requests have two ends")
-        let miscounted = try await trial.integer(Self.miscountedBatches)
+        let miscounted = try await trial.integer(
+            "SELECT count(*) FROM (\(QueueOracle.miscountedBatches)) AS miscounted")
         trial.journal.check(miscounted == 0, "the counters of \(miscounted) batches differ from a recount")
-        for table in ["leases", "lease_ranges", "segments", "checkpoints"] {
+        for table in QueueOracle.emptyAtTheEnd {
             let left = try await trial.integer("SELECT count(*) FROM octavo.\(table)")
             trial.journal.check(left == 0, "\(left) rows are left in \(table)")
         }
@@ -39,16 +40,6 @@ struct Oracle {
                  WHERE f.batch_id = q.batch_id AND f.position = q.position AND f.is_final) \(condition)
         """
     }
-
-    private static let miscountedBatches = """
-        SELECT count(*) FROM octavo.batches b
-         WHERE (b.total, b.done, b.failed, b.prompt_tokens, b.completion_tokens) IS DISTINCT FROM (
-                (SELECT count(*) FROM octavo.requests q WHERE q.batch_id = b.id),
-                (SELECT count(*) FROM octavo.results r WHERE r.batch_id = b.id),
-                (SELECT count(*) FROM octavo.failures f WHERE f.batch_id = b.id AND f.is_final),
-                (SELECT coalesce(sum(r.prompt_tokens), 0) FROM octavo.results r WHERE r.batch_id = b.id),
-                (SELECT coalesce(sum(r.completion_tokens), 0) FROM octavo.results r WHERE r.batch_id = b.id))
-        """
 
     /// Exports a batch and compares with the export of an undisturbed run.
     ///
