@@ -122,6 +122,17 @@ let package = Package(
             ],
             path: "Tests/OctavoChaos",
             swiftSettings: strict),
+
+        // The program behind scripts/model-check: every order of what may happen to the queue.
+        .executableTarget(
+            name: "OctavoModelCheck",
+            dependencies: [
+                "OctavoQueue", "OctavoPostgres", "OctavoTestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/OctavoModelCheck",
+            swiftSettings: strict),
         .testTarget(name: "OctavoCoreTests", dependencies: ["OctavoCore", "OctavoTestSupport"], swiftSettings: strict),
         .testTarget(
             name: "OctavoTokenizerTests", dependencies: ["OctavoTokenizer", "OctavoCore", "OctavoTestSupport"],
@@ -164,6 +175,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "OctavoChaosTests", dependencies: ["OctavoChaos", "OctavoCore", "OctavoTestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "OctavoModelCheckTests", dependencies: ["OctavoModelCheck", "OctavoTestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "OctavoCommandLineTests",
