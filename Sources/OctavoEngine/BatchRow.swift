@@ -8,8 +8,14 @@ struct BatchRow {
         case chosen(Sampler.Choice)
         /// The log-probability of a token generated before an interruption was computed again.
         case restored(TokenLogprob)
+        /// How likely the prompt's next token is.
+        case scored(TokenLogprob)
+        /// Nothing: a token is known to follow, and nobody asks how likely it is.
+        case passed
+        /// The prompt was read, and nothing is to be generated.
+        case ended
         /// The logits were not finite.
-        case notFinite
+        case notFinite(position: Int)
     }
 
     let request: GenerationRequest
@@ -27,6 +33,8 @@ struct BatchRow {
     private var stop: StopCondition
     private let sampler: Sampler
     private var logprobs: [TokenLogprob] = []
+    /// Of the tokens of the prompt but the first, as far as they are computed.
+    private var promptLogprobs: [TokenLogprob] = []
     private var checkpointed: Int
     private var lookup = PromptLookup()
 
@@ -57,18 +65,18 @@ struct BatchRow {
     /// Tokens that a crash now would lose.
     var tokensSinceCheckpoint: Int { generated.count - checkpointed }
 
-    /// Log-probabilities that were reported before an interruption and must be computed again; the arithmetic does not
-    /// depend on how tokens are grouped, so they come out the same.
-    private var missingLogprobs: Int {
-        request.sampling.topLogprobs == nil ? 0 : generated.count - logprobs.count
+    /// The first position whose logits are still needed; all after it are computed with logits, too. Positions before an
+    /// interruption are read again: the arithmetic does not depend on how tokens are grouped, so that the
+    /// log-probabilities come out the same.
+    private var firstPositionRead: Int {
+        let last = request.promptTokens.count - 1
+        if request.sampling.promptLogprobs != nil, promptLogprobs.count < last { return promptLogprobs.count }
+        return last + (request.sampling.topLogprobs == nil ? generated.count : logprobs.count)
     }
 
-    /// How many of the next `count` pending tokens' logits are needed, the last ones: that of the last pending token
-    /// chooses the next; those before it restore log-probabilities.
+    /// How many of the next `count` pending tokens' logits are needed: the last ones.
     func logitsNeeded(taking count: Int) -> Int {
-        guard draft.isEmpty else { return count }
-        let remaining = pending.count - count
-        return max(0, min(count, missingLogprobs + 1 - remaining))
+        max(0, min(count, heldPositions + count - firstPositionRead))
     }
 
     /// The next `count` tokens to compute: pending ones, and behind the last of them those guessed.
@@ -84,13 +92,16 @@ struct BatchRow {
 
     /// Guesses the tokens after the last, at most `count`.
     mutating func makeDraft(atMost count: Int) {
-        guard isDecoding, missingLogprobs == 0 else { return }
+        guard isDecoding, firstPositionRead == heldPositions else { return }
         let left = (request.sampling.maxTokens ?? .max) - generated.count - 1
         draft = lookup.guess(prompt: request.promptTokens, generated: generated, atMost: min(count, left))
     }
 
-    /// The part of the prompt that may be shared: all but its last token, whose logits choose the first of the answer.
-    static func prefix(of request: GenerationRequest) -> ArraySlice<TokenID> { request.promptTokens.dropLast() }
+    /// The part of the prompt that may be shared: all but its last token, whose logits choose the first of the answer; and
+    /// nothing if all tokens are to be scored, since what is shared has no logits.
+    static func prefix(of request: GenerationRequest) -> ArraySlice<TokenID> {
+        request.sampling.promptLogprobs == nil ? request.promptTokens.dropLast() : []
+    }
 
     /// Takes note that the first `count` positions are held; returns how many of them were not computed for it.
     mutating func skip(to count: Int) -> Int {
@@ -101,16 +112,23 @@ struct BatchRow {
         return new
     }
 
-    /// Reads the logits of the `offset`-th position asked for. Called before the step's tokens are consumed.
-    func read(_ logits: LogitsRow, offset: Int) -> Reading {
-        if offset < missingLogprobs {
-            let token = generated[logprobs.count + offset]
-            return sampler.logprob(of: token, in: logits).map(Reading.restored) ?? .notFinite
+    /// Reads the logits of a position. Called before the step's tokens are consumed.
+    func read(_ logits: LogitsRow, position: Int, scratch: SamplingScratch) -> Reading {
+        guard logits.largest != nil else { return .notFinite(position: position) }
+        let next = position + 1
+        let prompt = request.promptTokens
+        if next < prompt.count {
+            return sampler.promptLogprob(of: prompt[next], in: logits).map(Reading.scored) ?? .passed
         }
+        let place = next - prompt.count
+        if place < generated.count {
+            return sampler.logprob(of: generated[place], in: logits).map(Reading.restored) ?? .passed
+        }
+        guard request.sampling.maxTokens != 0 else { return .ended }
         // A guess is read as if the tokens guessed before it were right; if they are not, nobody asks for the reading.
-        let before = offset == 0 ? generated : generated + draft.prefix(offset)
-        let choice = sampler.choose(from: logits, prompt: request.promptTokens, generated: before)
-        return choice.map(Reading.chosen) ?? .notFinite
+        let before = place == generated.count ? generated : generated + draft.prefix(place - generated.count)
+        let choice = sampler.choose(from: logits, prompt: prompt, generated: before, scratch: scratch)
+        return choice.map(Reading.chosen) ?? .notFinite(position: position)
     }
 
     /// Takes what a step's logits said, in order, as far as guesses were right; returns how many tokens were added.
@@ -134,9 +152,10 @@ struct BatchRow {
     private mutating func apply(_ reading: Reading, decoding: any TokenDecoding) {
         switch reading {
         case .restored(let logprob): logprobs.append(logprob)
-        case .notFinite:
-            let position = request.promptTokens.count + generated.count - 1
-            outcome = .failed(id: request.id, .notFinite(position: position))
+        case .scored(let logprob): promptLogprobs.append(logprob)
+        case .passed: break
+        case .ended: finish(.length)
+        case .notFinite(let position): outcome = .failed(id: request.id, .notFinite(position: position))
         case .chosen(let choice):
             generated.append(choice.token)
             if let logprob = choice.logprob { logprobs.append(logprob) }
@@ -146,10 +165,13 @@ struct BatchRow {
     }
 
     private mutating func finish(_ reason: FinishReason) {
-        let reported = request.sampling.topLogprobs.map { _ in Array(logprobs.prefix(stop.tokensInText)) }
+        let isReported = request.sampling.topLogprobs != nil
         outcome = .finished(
             Completion(
-                id: request.id, tokens: generated, text: stop.string, finishReason: reason, logprobs: reported,
+                id: request.id, tokens: generated, text: stop.string, finishReason: reason,
+                logprobs: isReported ? Array(logprobs.prefix(stop.tokensInText)) : nil,
+                cumulativeLogprob: isReported ? logprobs.reduce(0.0) { $0 + Double($1.chosen.logprob) } : nil,
+                promptLogprobs: request.sampling.promptLogprobs.map { _ in promptLogprobs },
                 cachedTokens: cachedTokens))
     }
 

@@ -10,6 +10,7 @@ struct BatchRun {
     let maximumRows: Int
     let control: GenerationControl
     let emit: (GenerationEvent) -> Void
+    private let scratch = ScratchPool()
     private var rows: [BatchRow] = []
     /// Whether the next in line found no room; none comes before a row leaves.
     private var isFull = false
@@ -104,7 +105,11 @@ extension BatchRun {
                 sequence: rows[share.row].sequence, tokens: rows[share.row].tokens(share.tokenCount),
                 logitsCount: share.logitsCount)
         }
-        let readings = runner.step(stepRows) { logits in read(logits, shares: shares) }
+        let places = shares.flatMap(places)
+        var readings: [BatchRow.Reading] = []
+        runner.step(stepRows) { logits in
+            readings += read(logits, places[readings.count..<readings.count + logits.count])
+        }
         var statistics = StepStatistics(
             prefillTokens: 0, cachedTokens: cached, wastedTokens: 0, sampledTokens: 0, activeRows: 0, duration: .zero)
         var next = 0
@@ -149,31 +154,36 @@ extension BatchRun {
     /// whose next positions another row is computing waits for them.
     private mutating func planStep() -> (shares: [Share], cachedTokens: Int) {
         var tokenBudget = runner.maximumStepTokens
-        var logitsBudget = runner.maximumStepLogits
         var shares: [Share] = []
         var cached = 0
         let order = rows.indices.filter { rows[$0].isDecoding } + rows.indices.filter { !rows[$0].isDecoding }
         for index in order where tokenBudget > 0 {
             guard let held = runner.heldPositions(of: rows[index].sequence) else { continue }
             cached += rows[index].skip(to: held)
-            var count = min(rows[index].pending.count + rows[index].draft.count, tokenBudget)
-            while count > 0, rows[index].logitsNeeded(taking: count) > logitsBudget { count -= 1 }
-            guard count > 0 else { continue }
-            let logitsCount = rows[index].logitsNeeded(taking: count)
-            shares.append(Share(row: index, tokenCount: count, logitsCount: logitsCount))
+            let count = min(rows[index].pending.count + rows[index].draft.count, tokenBudget)
+            shares.append(
+                Share(row: index, tokenCount: count, logitsCount: rows[index].logitsNeeded(taking: count)))
             tokenBudget -= count
-            logitsBudget -= logitsCount
         }
         return (shares, cached)
     }
 
-    /// Reads every row of logits, on all compute threads.
-    private func read(_ logits: borrowing Logits, shares: [Share]) -> [BatchRow.Reading] {
-        var tasks: [(row: Int, offset: Int)] = []
-        for share in shares { for offset in 0..<share.logitsCount { tasks.append((share.row, offset)) } }
-        let values = (0..<tasks.count).map { logits.row($0) }
-        return concurrentMap(tasks.count) { [rows] index in
-            rows[tasks[index].row].read(values[index], offset: tasks[index].offset)
+    /// The positions of a share that logits are asked for, in order.
+    private func places(of share: Share) -> [(row: Int, position: Int)] {
+        let end = rows[share.row].heldPositions + share.tokenCount
+        return (end - share.logitsCount..<end).map { (share.row, $0) }
+    }
+
+    /// Reads a block of logits, which are those of `places`, on all compute threads.
+    private func read(
+        _ logits: borrowing Logits, _ places: ArraySlice<(row: Int, position: Int)>
+    ) -> [BatchRow.Reading] {
+        let places = Array(places)
+        let values = places.indices.map { logits.row($0) }
+        return concurrentMap(places.count) { [rows, scratch] index in
+            scratch.withScratch { scratch in
+                rows[places[index].row].read(values[index], position: places[index].position, scratch: scratch)
+            }
         }
     }
 

@@ -64,8 +64,9 @@ public final class GuardedRunner: ModelRunner {
         let tokens = (0..<min(8, vocabularySize)).map { TokenID($0) }
         guard let sequence = try? runner.makeSequence(prefix: [], length: tokens.count) else { return }
         defer { runner.release(sequence) }
-        let isSound = runner.step([StepRow(sequence: sequence, tokens: tokens[...], logitsCount: 1)]) {
-            Self.areFinite($0)
+        var isSound = true
+        runner.step([StepRow(sequence: sequence, tokens: tokens[...], logitsCount: 1)]) { logits in
+            isSound = Self.areFinite(logits)
         }
         guard isSound else { throw .unsound }
     }
@@ -129,20 +130,19 @@ extension GuardedRunner {
 
     /// Computes a step, watched. If logits are not finite, a harmless prompt tells whether the request or the runner is to
     /// blame.
-    public func step<Result>(_ rows: [StepRow], _ body: (borrowing Logits) throws -> Result) rethrows -> Result {
+    public func step(_ rows: [StepRow], _ body: (borrowing Logits) throws -> Void) rethrows {
         watch.withLock { watch in
             watch.step += 1
             watch.isInStep = true
         }
         defer { watch.withLock { $0.isInStep = false } }
         var areFinite = true
-        let result = try runner.step(rows) { logits in
-            areFinite = Self.areFinite(logits)
-            return try body(logits)
+        try runner.step(rows) { logits in
+            areFinite = areFinite && Self.areFinite(logits)
+            try body(logits)
         }
         if !areFinite {
             do { try test() } catch { onFailure(error) }
         }
-        return result
     }
 }

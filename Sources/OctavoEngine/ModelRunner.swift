@@ -12,7 +12,7 @@ public protocol ModelRunner: AnyObject, Sendable {
     var contextLength: Int { get }
     /// Tokens that one step can take, over all its rows.
     var maximumStepTokens: Int { get }
-    /// Rows of logits that one step can give.
+    /// Rows of logits that a step gives at a time; completions that are decoded together are no more.
     var maximumStepLogits: Int { get }
     /// Positions that all sequences together can have, each rounded up to `blockLength`.
     var maximumPositions: Int { get }
@@ -37,8 +37,9 @@ public protocol ModelRunner: AnyObject, Sendable {
     func release(_ sequence: SequenceID)
 
     /// Computes the rows' tokens after what their sequences hold already, then hands the logits asked for to `body`,
-    /// in the order of rows and positions. The logits are valid only within `body`.
-    func step<Result>(_ rows: [StepRow], _ body: (borrowing Logits) throws -> Result) rethrows -> Result
+    /// in the order of rows and positions, at most `maximumStepLogits` rows of them at a time. The logits are valid only
+    /// within `body`, which is not called if none were asked for.
+    func step(_ rows: [StepRow], _ body: (borrowing Logits) throws -> Void) rethrows
 
     /// Calls `body` for every index below `count`, on all compute threads.
     func parallel(_ count: Int, _ body: @Sendable (Int) -> Void)

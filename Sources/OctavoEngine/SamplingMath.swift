@@ -5,8 +5,10 @@ package enum SamplingMath {
 
     /// exp(x), by range reduction and the Taylor series to the seventh power; 0 below -87.
     package static func exp(_ x: Lanes) -> Lanes {
-        let clamped = pointwiseMin(pointwiseMax(x, Lanes(repeating: -87)), Lanes(repeating: 88))
-        let n = (clamped * 1.442695).rounded(.toNearestOrEven)
+        let clamped = x.replacing(with: -87, where: x .< -87).replacing(with: 88, where: x .> 88)
+        // Adding 1.5 * 2^23 rounds to an integer, half to even, and leaves it in the low bits: SSE2 cannot round otherwise.
+        let shifted = clamped * 1.442695 + Self.rounder
+        let n = shifted - Self.rounder
         let r = (clamped - n * 0x1.62e4p-1) - n * 0x1.7f7d1cp-20
         var p = r * (1 / 5040) + (1 / 720)
         p = p * r + (1 / 120)
@@ -15,10 +17,12 @@ package enum SamplingMath {
         p = p * r + 0.5
         p = p * r + 1
         p = p * r + 1
-        let exponent = (SIMD16<Int32>(truncatingIfNeeded: SIMD16<Int32>(n)) &+ 127) &<< 23
-        let power = unsafeBitCast(exponent, to: Lanes.self)
+        let integer = unsafeBitCast(shifted, to: SIMD16<Int32>.self) &- Int32(bitPattern: Self.rounder.bitPattern)
+        let power = unsafeBitCast((integer &+ 127) &<< 23, to: Lanes.self)
         return (p * power).replacing(with: 0, where: x .< -87)
     }
+
+    private static let rounder: Float = 0x1.8p23
 
     /// The natural logarithm of a positive, finite, normal number.
     ///
@@ -43,7 +47,7 @@ package enum SamplingMath {
         var largest = Lanes(repeating: -.infinity)
         var check = Lanes(repeating: 0)
         forEachLanes(row, padding: -.greatestFiniteMagnitude) { _, lanes in
-            largest = pointwiseMax(largest, lanes)
+            largest = largest.replacing(with: lanes, where: lanes .> largest)
             check += lanes * 0
         }
         guard check == Lanes(repeating: 0) else { return nil }
@@ -60,12 +64,15 @@ package enum SamplingMath {
         }
     }
 
-    /// The sum of exp(x - maximum) over a row.
-    package static func exponentialSum(_ row: UnsafeBufferPointer<Float>, maximum: Float) -> Double {
+    /// The sum of exp((x - maximum) / temperature) over a row.
+    package static func exponentialSum(
+        _ row: UnsafeBufferPointer<Float>, maximum: Float, temperature: Float = 1
+    ) -> Double {
         var low = SIMD8<Double>(repeating: 0)
         var high = SIMD8<Double>(repeating: 0)
         forEachLanes(row, padding: -.greatestFiniteMagnitude) { _, lanes in
-            let p = exp(lanes - maximum)
+            let difference = lanes - maximum
+            let p = exp(temperature == 1 ? difference : difference / temperature)
             low += SIMD8<Double>(p.lowHalf)
             high += SIMD8<Double>(p.highHalf)
         }
@@ -75,6 +82,26 @@ package enum SamplingMath {
     /// ln of the sum of exp over a row whose largest element is `maximum`.
     package static func logSumExp(_ row: UnsafeBufferPointer<Float>, maximum: Float) -> Double {
         Double(maximum) + log(exponentialSum(row, maximum: maximum))
+    }
+
+    /// ln of the sum of exp((x - maximum) / temperature) over a row whose largest element is `maximum`.
+    package static func relativeLogSumExp(
+        _ row: UnsafeBufferPointer<Float>, maximum: Float, temperature: Float
+    ) -> Float {
+        Float(log(exponentialSum(row, maximum: maximum, temperature: temperature)))
+    }
+
+    /// How many elements are larger than that at `index`, or as large and before it, and 1.
+    package static func rank(of index: Int, in row: UnsafeBufferPointer<Float>) -> Int {
+        let value = row[index]
+        var larger = SIMD16<Int32>.zero
+        forEachLanes(UnsafeBufferPointer(rebasing: row[..<index]), padding: -.infinity) { _, lanes in
+            larger &+= SIMD16<Int32>.zero.replacing(with: 1, where: lanes .>= value)
+        }
+        forEachLanes(UnsafeBufferPointer(rebasing: row[index...]), padding: -.infinity) { _, lanes in
+            larger &+= SIMD16<Int32>.zero.replacing(with: 1, where: lanes .> value)
+        }
+        return Int(larger.wrappedSum()) + 1
     }
 
     private static func fold(_ lanes: SIMD8<Double>) -> Double {

@@ -4,7 +4,7 @@ package import OctavoCore
 ///
 /// Stop strings are matched in bytes, so they may span tokens and begin or end within one.
 package struct StopCondition: Sendable {
-    /// The text so far, special tokens left out.
+    /// The text so far, special tokens left out unless they are asked for.
     private(set) var text: [UInt8] = []
     /// How much of the text precedes each token.
     private var starts: [Int] = []
@@ -28,8 +28,10 @@ package struct StopCondition: Sendable {
     package mutating func append(_ token: TokenID, decoding: any TokenDecoding) -> FinishReason? {
         let start = text.count
         starts.append(start)
-        if endTokens.contains(token) { return .stop }
-        if !decoding.isSpecial(token) { text.append(contentsOf: decoding.bytes(of: token)) }
+        let isEnd = endTokens.contains(token)
+        let isText = !parameters.skipsSpecialTokens || !decoding.isSpecial(token)
+        if isText, !isEnd || parameters.includesStop { text.append(contentsOf: decoding.bytes(of: token)) }
+        if isEnd { return .stop }
         if starts.count >= parameters.minTokens, let cut = cutAtStop(searchingFrom: start) {
             text.removeLast(text.count - cut)
             return .stop

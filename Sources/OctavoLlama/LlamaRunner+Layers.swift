@@ -70,10 +70,9 @@ extension LlamaRunner {
         observe?(.block(layer), residualRows(tokens.count))
     }
 
-    /// The logits of some tokens, in order; returns how many.
-    func computeLogits(_ rows: [Int]) -> Int {
-        precondition(rows.count <= maximumStepLogits, "\(rows.count) rows of logits are too many for one step")
-        guard !rows.isEmpty else { return 0 }
+    /// Computes the logits of some tokens, in order.
+    func computeLogits(_ rows: [Int]) {
+        precondition(rows.count <= maximumStepLogits, "\(rows.count) rows of logits are too many at a time")
         threads.run { [self] index in
             for output in threads.share(rows.count, index: index) {
                 let normalized = memory.outputs.base + output * memory.hidden
@@ -89,7 +88,6 @@ extension LlamaRunner {
         }
         multiply(outputs: rows.count, byHead: model.head)
         findLargest(rows.count)
-        return rows.count
     }
 
     /// Multiplies the outputs that are prepared by the head.

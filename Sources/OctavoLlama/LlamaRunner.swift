@@ -22,7 +22,7 @@ public final class LlamaRunner: ModelRunner, @unchecked Sendable {
         public var blockLength = 64
         /// Tokens in a step.
         public var maximumStepTokens = 512
-        /// Rows of logits in a step, and so completions decoded together.
+        /// Rows of logits that a step gives at a time, and so completions decoded together.
         public var maximumStepLogits = 128
 
         /// The defaults.
@@ -35,7 +35,7 @@ public final class LlamaRunner: ModelRunner, @unchecked Sendable {
     public var contextLength: Int { min(model.configuration.contextLength, maximumPositions) }
     /// Tokens that one step can take.
     public let maximumStepTokens: Int
-    /// Rows of logits that one step can give.
+    /// Rows of logits that a step gives at a time.
     public let maximumStepLogits: Int
     /// Positions that all sequences together can have.
     public var maximumPositions: Int { cache.blockCount * cache.shape.blockLength }
@@ -100,7 +100,7 @@ public final class LlamaRunner: ModelRunner, @unchecked Sendable {
     }
 
     /// Computes one step; see `ModelRunner`.
-    public func step<Result>(_ rows: [StepRow], _ body: (borrowing Logits) throws -> Result) rethrows -> Result {
+    public func step(_ rows: [StepRow], _ body: (borrowing Logits) throws -> Void) rethrows {
         let tokens = place(rows)
         precondition(tokens.count <= maximumStepTokens, "a step of \(tokens.count) tokens is too long")
         embed(tokens)
@@ -111,12 +111,18 @@ public final class LlamaRunner: ModelRunner, @unchecked Sendable {
             attend(layer, tokens, stretches, apart: apart)
             feedForward(layer, tokens)
         }
-        let count = computeLogits(tokens.indices.filter { tokens[$0].wantsLogits })
-        return try body(
-            Logits(
-                lending: UnsafeBufferPointer(start: memory.logits.base, count: memory.logits.count), count: count,
-                vocabularySize: vocabularySize, stride: memory.logitsStride,
-                largest: UnsafeBufferPointer(start: memory.largestLogits.base, count: count)))
+        // A block at a time, so that memory for logits does not grow with what is asked for.
+        var wanted = tokens.indices.filter { tokens[$0].wantsLogits }[...]
+        while !wanted.isEmpty {
+            let block = Array(wanted.prefix(maximumStepLogits))
+            wanted = wanted.dropFirst(block.count)
+            computeLogits(block)
+            try body(
+                Logits(
+                    lending: UnsafeBufferPointer(start: memory.logits.base, count: memory.logits.count),
+                    count: block.count, vocabularySize: vocabularySize, stride: memory.logitsStride,
+                    largest: UnsafeBufferPointer(start: memory.largestLogits.base, count: block.count)))
+        }
     }
 
     /// Lays the rows' tokens side by side and makes room for them in their sequences.

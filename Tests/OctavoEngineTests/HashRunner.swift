@@ -68,7 +68,7 @@ final class HashRunner: ModelRunner, @unchecked Sendable {
         living.withLock { _ = $0.remove(sequence.index) }
     }
 
-    func step<Result>(_ rows: [StepRow], _ body: (borrowing Logits) throws -> Result) rethrows -> Result {
+    func step(_ rows: [StepRow], _ body: (borrowing Logits) throws -> Void) rethrows {
         if stepDuration > .zero { Thread.sleep(forTimeInterval: stepDuration / .seconds(1)) }
         log.withLock { $0.append(rows.map { ($0.sequence.index, $0.tokens.count, $0.logitsCount) }) }
         var values: [Float] = []
@@ -80,7 +80,7 @@ final class HashRunner: ModelRunner, @unchecked Sendable {
                 values += logits(after: tokens[row.sequence.index] ?? [])
             }
         }
-        return try lendLogits(values, vocabularySize: vocabularySize, to: body)
+        try lendLogits(values, vocabularySize: vocabularySize, blockRows: maximumStepLogits, to: body)
     }
 
     func parallel(_ count: Int, _ body: @Sendable (Int) -> Void) {

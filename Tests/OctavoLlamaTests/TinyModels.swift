@@ -101,8 +101,8 @@ extension LlamaRunner {
         var rows: [[Float]] = []
         for start in stride(from: 0, to: tokens.count, by: piece) {
             let part = tokens[start..<min(start + piece, tokens.count)]
-            rows += step([StepRow(sequence: sequence, tokens: part, logitsCount: part.count)]) { logits in
-                (0..<logits.count).map { Array(logits[$0]) }
+            step([StepRow(sequence: sequence, tokens: part, logitsCount: part.count)]) { logits in
+                for row in 0..<logits.count { rows.append(Array(logits[row])) }
             }
         }
         return rows

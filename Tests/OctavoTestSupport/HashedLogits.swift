@@ -11,17 +11,21 @@ public func hashedLogits(after tokens: [TokenID], count: Int) -> [Float] {
     }
 }
 
-/// Lends whole rows of logits, as a runner does.
-public func lendLogits<Result>(
-    _ values: [Float], vocabularySize: Int, to body: (borrowing Logits) throws -> Result
-) rethrows -> Result {
+/// Lends whole rows of logits, as a runner does: at most `blockRows` at a time.
+public func lendLogits(
+    _ values: [Float], vocabularySize: Int, blockRows: Int, to body: (borrowing Logits) throws -> Void
+) rethrows {
     let count = values.count / vocabularySize
-    return try values.withUnsafeBufferPointer { values in
-        try SamplingMath.largest(values, rows: count).withUnsafeBufferPointer { largest in
-            try body(
-                Logits(
-                    lending: values, count: count, vocabularySize: vocabularySize, stride: vocabularySize,
-                    largest: largest))
+    for start in stride(from: 0, to: count, by: blockRows) {
+        let rows = min(blockRows, count - start)
+        let block = Array(values[start * vocabularySize..<(start + rows) * vocabularySize])
+        try block.withUnsafeBufferPointer { block in
+            try SamplingMath.largest(block, rows: rows).withUnsafeBufferPointer { largest in
+                try body(
+                    Logits(
+                        lending: block, count: rows, vocabularySize: vocabularySize, stride: vocabularySize,
+                        largest: largest))
+            }
         }
     }
 }

@@ -50,13 +50,14 @@ public final class NullRunner: ModelRunner {
     public func parallel(_ count: Int, _ body: @Sendable (Int) -> Void) { letters.parallel(count, body) }
 
     /// Computes one step, or does not come to it.
-    public func step<Result>(_ rows: [StepRow], _ body: (borrowing Logits) throws -> Result) rethrows -> Result {
+    public func step(_ rows: [StepRow], _ body: (borrowing Logits) throws -> Void) rethrows {
         if hasToken(Self.crash, rows) { kill(getpid(), SIGSEGV) }
         while hasToken(Self.hang, rows) { sleep(1) }
         guard letters.steps >= goodSteps else { return try letters.step(rows, body) }
         let count = rows.reduce(0) { $0 + $1.logitsCount }
-        return try lendLogits(
-            Array(repeating: .nan, count: count * vocabularySize), vocabularySize: vocabularySize, to: body)
+        try lendLogits(
+            Array(repeating: .nan, count: count * vocabularySize), vocabularySize: vocabularySize,
+            blockRows: maximumStepLogits, to: body)
     }
 
     private func hasToken(_ character: Character, _ rows: [StepRow]) -> Bool {

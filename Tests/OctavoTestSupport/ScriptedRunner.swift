@@ -73,7 +73,7 @@ public final class ScriptedRunner: ModelRunner, @unchecked Sendable {
     public func release(_ sequence: SequenceID) { tokens[sequence.index] = nil }
 
     /// Computes one step.
-    public func step<Result>(_ rows: [StepRow], _ body: (borrowing Logits) throws -> Result) rethrows -> Result {
+    public func step(_ rows: [StepRow], _ body: (borrowing Logits) throws -> Void) rethrows {
         changed.withLock {
             while stepCount >= stepLimit { changed.wait() }
             stepCount += 1
@@ -87,7 +87,7 @@ public final class ScriptedRunner: ModelRunner, @unchecked Sendable {
                 values += logits(after: tokens[row.sequence.index] ?? [])
             }
         }
-        return try lendLogits(values, vocabularySize: vocabularySize, to: body)
+        try lendLogits(values, vocabularySize: vocabularySize, blockRows: maximumStepLogits, to: body)
     }
 
     /// Calls `body` for one index after another.

@@ -46,7 +46,8 @@ public enum FinishReason: String, Sendable, Hashable, CaseIterable {
     }
 }
 
-/// The log-probability of a token, and of the most likely ones in its place.
+/// What a position's logits say of the token that follows it, and of others in its place; they are the model's own,
+/// before temperature and filters.
 public struct TokenLogprob: Sendable, Hashable {
     /// A token and its log-probability.
     public struct Entry: Sendable, Hashable {
@@ -62,15 +63,26 @@ public struct TokenLogprob: Sendable, Hashable {
         }
     }
 
-    /// The token that was chosen.
+    /// The token that follows: the one that was chosen, or the prompt's.
     public var chosen: Entry
+    /// Its place among all tokens, 1 for the most likely, ties to the lower id.
+    public var rank: Int
     /// The most likely tokens, most likely first, ties to the lower id.
     public var top: [Entry]
+    /// The tokens of `SamplingParameters.logprobTokenIDs`, in their order.
+    public var named: [Entry]
+    /// For each of `SamplingParameters.logSumExpTemperatures` T, ln of the sum of exp((logit - largest logit) / T) over the
+    /// vocabulary. With it, log-probabilities can be had at that temperature: a token's is
+    /// (logprob - the likeliest token's logprob) / T, less this.
+    public var logSumExps: [Float]
 
-    /// A chosen token with its alternatives.
-    public init(chosen: Entry, top: [Entry]) {
+    /// A token with its alternatives.
+    public init(chosen: Entry, rank: Int, top: [Entry], named: [Entry] = [], logSumExps: [Float] = []) {
         self.chosen = chosen
+        self.rank = rank
         self.top = top
+        self.named = named
+        self.logSumExps = logSumExps
     }
 }
 
@@ -86,6 +98,10 @@ public struct Completion: Sendable, Hashable {
     public var finishReason: FinishReason
     /// One entry per token of `text`, if asked for.
     public var logprobs: [TokenLogprob]?
+    /// The sum of the log-probabilities of all of `tokens`, if theirs were asked for.
+    public var cumulativeLogprob: Double?
+    /// One entry per token of the prompt but the first, if asked for.
+    public var promptLogprobs: [TokenLogprob]?
     /// Tokens of the prompt that were not computed for it, since another request begins alike. It depends on what was
     /// computed before, unlike the rest.
     public var cachedTokens: Int
@@ -93,13 +109,15 @@ public struct Completion: Sendable, Hashable {
     /// A finished generation.
     public init(
         id: Int, tokens: [TokenID], text: String, finishReason: FinishReason, logprobs: [TokenLogprob]? = nil,
-        cachedTokens: Int = 0
+        cumulativeLogprob: Double? = nil, promptLogprobs: [TokenLogprob]? = nil, cachedTokens: Int = 0
     ) {
         self.id = id
         self.tokens = tokens
         self.text = text
         self.finishReason = finishReason
         self.logprobs = logprobs
+        self.cumulativeLogprob = cumulativeLogprob
+        self.promptLogprobs = promptLogprobs
         self.cachedTokens = cachedTokens
     }
 }

@@ -11,13 +11,12 @@ enum LogitsReport {
         let sequence = try runner.makeSequence(length: ids.count)
         defer { runner.release(sequence) }
         var positions: [Position] = []
-        let piece = min(runner.maximumStepLogits, runner.maximumStepTokens)
-        for start in stride(from: 0, to: ids.count, by: piece) {
-            let tokens = ids[start..<min(start + piece, ids.count)]
+        for start in stride(from: 0, to: ids.count, by: runner.maximumStepTokens) {
+            let tokens = ids[start..<min(start + runner.maximumStepTokens, ids.count)]
             let row = StepRow(sequence: sequence, tokens: tokens, logitsCount: tokens.count)
             try runner.step([row]) { logits in
                 for index in 0..<logits.count {
-                    let next = start + index + 1
+                    let next = positions.count + 1
                     positions.append(Position(logits[index], next: next < ids.count ? ids[next] : nil))
                     try sink(logits[index])
                 }
