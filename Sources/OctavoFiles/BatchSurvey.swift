@@ -19,6 +19,8 @@ struct BatchSurvey {
 
     /// A window ends at these many bytes of input even if it has few rows: it is held in memory.
     static let windowBytes: Int64 = 64 << 20
+    /// How many unknown members are named.
+    static let maximumUnknownMembers = 20
     /// Stands in `promptTokens` for a well-formed line that is refused.
     static let refused: Int32 = -1
 
@@ -28,6 +30,8 @@ struct BatchSurvey {
     var errors = BatchFileErrors()
     private(set) var rows = 0
     private(set) var blankLines = 0
+    /// Members of bodies that nobody knows: enough of them to be named in a warning.
+    private(set) var unknownMembers: Set<String> = []
     private(set) var totalPromptTokens = 0
     private(set) var totalNewTokens = 0
     /// The SHA-256 of each file.
@@ -81,6 +85,9 @@ struct BatchSurvey {
             promptTokens.append(Int32(tokens))
             totalPromptTokens += tokens
             totalNewTokens += measured.request.request.newTokens(promptTokens: tokens, contextLength: contextLength)
+            for name in measured.request.unknownMembers where unknownMembers.count < Self.maximumUnknownMembers {
+                unknownMembers.insert(name)
+            }
             rows += 1
             current.rows += 1
         } catch {

@@ -16,6 +16,8 @@ public struct EnqueueOptions: Sendable {
     /// The model's own defaults of sampling, where the model is at hand: they tell how long answers may become. They are
     /// not stored, since the worker that answers applies its model's.
     public var samplingDefaults = SamplingParameters()
+    /// The most alternatives at a position that a request may ask for.
+    public var maximumLogprobs = RequestBody.usualMaximumLogprobs
     /// The seed from which requests without one derive theirs; `nil` derives it from the files and the settings.
     public var seed: Int64?
     /// 0 is urgent; a greater number waits for smaller ones.
@@ -71,6 +73,8 @@ public struct EnqueueResult: Sendable, Hashable {
     public var rows: Int
     /// What was wrong with the lines left out.
     public var errors: BatchFileErrors
+    /// Members of bodies that nobody knows, sorted; they are ignored, and may be slips.
+    public var unknownMembers: [String]
     /// Blank lines.
     public var blankLines: Int
     /// Tokens of all prompts, or their UTF-8 bytes when no tokenizer was at hand.

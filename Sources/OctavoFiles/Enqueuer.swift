@@ -129,14 +129,15 @@ extension Enqueuer {
     var validator: RequestValidator {
         RequestValidator(
             settings: options.settings, samplingDefaults: options.samplingDefaults, model: options.model,
-            modelAliases: options.modelAliases)
+            modelAliases: options.modelAliases, maximumLogprobs: options.maximumLogprobs)
     }
 }
 
 extension EnqueueResult {
     fileprivate init(_ survey: BatchSurvey, _ fingerprint: BatchFingerprint, areTokensExact: Bool) {
         self.init(
-            rows: survey.rows, errors: survey.errors, blankLines: survey.blankLines,
+            rows: survey.rows, errors: survey.errors, unknownMembers: survey.unknownMembers.sorted(),
+            blankLines: survey.blankLines,
             promptTokens: survey.totalPromptTokens, areTokensExact: areTokensExact,
             maximumNewTokens: survey.totalNewTokens, idempotencyKey: fingerprint.key, seed: fingerprint.seed)
     }

@@ -116,7 +116,7 @@ struct LineInspector: Sendable {
 extension RequestBody {
     /// Counts the tokens of all prompts and checks that every one fits the model's context.
     func promptTokens(by encoder: any PromptEncoding) throws(RequestError) -> Int {
-        let counts = try encoder.encode(self).map(\.count)
+        let counts = try encodedPrompts(by: encoder).map(\.count)
         for count in counts {
             guard count > 0 else {
                 throw RequestError(
@@ -148,7 +148,7 @@ extension RequestBody {
         let limit = Int(Int32.max) - promptTokens
         let room = contextLength.map { max(1, $0 - promptTokens) } ?? limit
         let each = sampling.maxTokens ?? min(room, defaultMaxTokens)
-        let (product, overflow) = each.multipliedReportingOverflow(by: choiceCount)
+        let (product, overflow) = each.multipliedReportingOverflow(by: sampleCount)
         return overflow ? limit : min(product, limit)
     }
 }

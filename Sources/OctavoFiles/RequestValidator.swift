@@ -11,6 +11,8 @@ public struct ValidatedRequest: Sendable, Hashable {
     public var request: RequestBody
     /// The body as JSON in UTF-8, on one line, without the name and without the batch's settings.
     public var body: [UInt8]
+    /// Members of the body that nobody knows.
+    public var unknownMembers: [String]
     /// The body's place in the line, for error messages: `body` in OpenAI's form, empty in a plain row.
     var bodyPath: String
 }
@@ -24,6 +26,7 @@ public struct RequestValidator: Sendable {
     private let samplingDefaults: SamplingParameters
     private let model: String?
     private let modelAliases: Set<String>
+    private let maximumLogprobs: Int
 
     /// A validator for the lines of one batch.
     ///
@@ -31,14 +34,16 @@ public struct RequestValidator: Sendable {
     /// - Parameter samplingDefaults: the parameters that neither rows nor settings give.
     /// - Parameter model: the batch's model; a line that asks for another is refused. `nil` lets every line name its own.
     /// - Parameter modelAliases: other names that lines may have for the batch's model.
+    /// - Parameter maximumLogprobs: the most alternatives at a position that a line may ask for.
     public init(
         settings: JSONObject = JSONObject(), samplingDefaults: SamplingParameters = SamplingParameters(),
-        model: String? = nil, modelAliases: [String] = []
+        model: String? = nil, modelAliases: [String] = [], maximumLogprobs: Int = RequestBody.usualMaximumLogprobs
     ) {
         self.settings = settings
         self.samplingDefaults = samplingDefaults
         self.model = model
         self.modelAliases = Set(modelAliases)
+        self.maximumLogprobs = maximumLogprobs
     }
 
     /// Checks one line, which must not be blank.
@@ -55,7 +60,8 @@ public struct RequestValidator: Sendable {
             var text: [UInt8] = []
             JSONValue.object(body).write(to: &text)
             return ValidatedRequest(
-                line: line.number, customID: customID, request: request, body: text, bodyPath: path)
+                line: line.number, customID: customID, request: request, body: text,
+                unknownMembers: RequestParameter.unknown(in: body), bodyPath: path)
         } catch {
             throw BatchFileError(error, in: line)
         }
@@ -204,7 +210,8 @@ extension RequestValidator {
     private func parseBody(_ body: JSONObject, at path: String) throws(LineProblem) -> RequestBody {
         let request: RequestBody
         do {
-            request = try RequestBody.parse(body, defaults: settings, sampling: samplingDefaults)
+            request = try RequestBody.parse(
+                body, defaults: settings, sampling: samplingDefaults, maximumLogprobs: maximumLogprobs)
         } catch {
             throw LineProblem(error, at: path)
         }

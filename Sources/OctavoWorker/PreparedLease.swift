@@ -10,7 +10,7 @@ struct PreparedLease: Sendable {
     let failures: [FailedRequest]
     /// The id of the first generation.
     let firstID: Int
-    /// Every choice of every request; a generation's id is its index here after `firstID`.
+    /// Every sample of every request; a generation's id is its index here after `firstID`.
     let generations: [GenerationRequest]
     /// For each generation, the index of its request.
     let requestOfGeneration: [Int]
@@ -27,7 +27,7 @@ struct PreparedLease: Sendable {
             guard let settings = settings[leased.key.batchID] else { continue }
             do throws(RequestError) {
                 let request = try preparation.prepare(leased, settings: settings)
-                for var generation in request.generations {
+                for var generation in request.encoded.generations {
                     generation.id = firstID + generations.count
                     generations.append(generation)
                     owners.append(requests.count)

@@ -1,14 +1,11 @@
 import OctavoCore
 import OctavoQueue
 
-/// A leased request, ready for the engine: one generation per choice.
+/// A leased request, ready for the engine: one generation per sample.
 struct PreparedRequest: Sendable {
     let leased: LeasedRequest
-    let body: RequestBody
-    /// Tokens of all prompts.
-    let promptTokens: Int
-    /// One per choice, in order; `id` is the choice until the lease numbers them.
-    var generations: [GenerationRequest]
+    /// `id` of a generation is its place until the lease numbers them.
+    let encoded: EncodedRequest
 }
 
 /// Turns leased requests into generations: parses the body, renders and tokenizes the prompt, fixes seed and length.
@@ -16,31 +13,20 @@ struct RequestPreparation: Sendable {
     let encoder: any PromptEncoding
     /// The model's own defaults of sampling.
     let defaults: SamplingParameters
+    /// The most alternatives at a position that a request may ask for.
+    let maximumLogprobs: Int
 
     /// Prepares one request of a batch.
     ///
     /// - Throws: `RequestError` when the request can never be answered.
     func prepare(_ leased: LeasedRequest, settings: BatchSettings) throws(RequestError) -> PreparedRequest {
         let body = try parse(leased.body, settings: settings)
-        let prompts = try encoder.encode(body)
-        let seed = body.sampling.seed ?? Self.derivedSeed(batchSeed: settings.seed, line: leased.line)
-        var generations: [GenerationRequest] = []
-        for prompt in prompts {
-            var sampling = body.sampling
-            sampling.seed = seed
-            sampling.maxTokens = try body.maximumNewTokens(
-                promptTokens: prompt.count, contextLength: encoder.contextLength)
-            for _ in 0..<body.choicesPerPrompt {
-                let choice = generations.count
-                let progress = leased.progress.first { $0.choice == choice }
-                generations.append(
-                    GenerationRequest(
-                        id: choice, promptTokens: prompt, generatedTokens: progress?.tokens ?? [], sampling: sampling,
-                        sampleIndex: choice))
-            }
+        var encoded = try EncodedRequest(
+            body, encoder: encoder, seed: Self.derivedSeed(batchSeed: settings.seed, line: leased.line))
+        for progress in leased.progress where encoded.generations.indices.contains(progress.choice) {
+            encoded.generations[progress.choice].generatedTokens = progress.tokens
         }
-        return PreparedRequest(
-            leased: leased, body: body, promptTokens: prompts.reduce(0) { $0 + $1.count }, generations: generations)
+        return PreparedRequest(leased: leased, encoded: encoded)
     }
 
     private func parse(_ text: String, settings: BatchSettings) throws(RequestError) -> RequestBody {
@@ -54,7 +40,8 @@ struct RequestPreparation: Sendable {
         }
         guard let object = body.objectValue else { throw RequestError("the stored request is not a JSON object") }
         return try RequestBody.parse(
-            object, defaults: batchDefaults.objectValue ?? JSONObject(), sampling: defaults)
+            object, defaults: batchDefaults.objectValue ?? JSONObject(), sampling: defaults,
+            maximumLogprobs: maximumLogprobs)
     }
 
     /// The seed of a request that names none: a function of the batch's seed and its line, well mixed (the finalizer of

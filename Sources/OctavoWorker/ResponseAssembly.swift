@@ -24,7 +24,7 @@ struct ResponseAssembly {
     /// The generations of a request, in order of choice.
     private func generations(of generation: Int) -> Range<Int> {
         let first = generation - choice(of: generation)
-        return first..<first + request(of: generation).generations.count
+        return first..<first + request(of: generation).encoded.generations.count
     }
 
     private func choice(of generation: Int) -> Int { lease.generations[generation - lease.firstID].sampleIndex }
@@ -32,15 +32,16 @@ struct ResponseAssembly {
     /// Takes a completion; returns the request's result when it was the last one missing.
     mutating func add(_ completion: Completion) -> FinishedRequest? {
         completions[completion.id] = completion
-        let choices = generations(of: completion.id).compactMap { completions[$0] }
+        let samples = generations(of: completion.id).compactMap { completions[$0] }
         let request = request(of: completion.id)
-        guard choices.count == request.generations.count else { return nil }
+        guard samples.count == request.encoded.generations.count else { return nil }
+        let (encoded, kept) = (request.encoded, responses.kept(samples, for: request.encoded.body))
         var body: [UInt8] = []
-        responses.json(for: request.body, completions: choices, promptTokens: request.promptTokens).write(to: &body)
+        responses.json(for: encoded.body, prompts: encoded.prompts, completions: samples).write(to: &body)
         return FinishedRequest(
-            key: request.leased.key, finishReason: responses.finishReason(of: choices[0], to: request.body).code,
-            promptTokens: request.promptTokens, completionTokens: choices.reduce(0) { $0 + $1.tokens.count }, body: body
-        )
+            key: request.leased.key, finishReason: responses.finishReason(of: kept[0], to: encoded.body).code,
+            promptTokens: encoded.promptTokens, completionTokens: samples.reduce(0) { $0 + $1.tokens.count },
+            body: body)
     }
 
     /// Takes the failure of a choice in the engine, which fails the request; returns it the first time.

@@ -34,7 +34,8 @@ public struct Worker: Service {
         self.configuration = configuration
         self.engine = engine
         self.logger = logger
-        preparation = RequestPreparation(encoder: encoder, defaults: configuration.samplingDefaults)
+        preparation = RequestPreparation(
+            encoder: encoder, defaults: configuration.samplingDefaults, maximumLogprobs: configuration.maximumLogprobs)
         responses = ResponseBody(
             model: configuration.modelNames[0], systemFingerprint: configuration.fingerprint, tokens: tokens,
             reportsCachedTokens: configuration.reportsCachedTokens)

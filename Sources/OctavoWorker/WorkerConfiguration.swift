@@ -12,6 +12,8 @@ public struct WorkerConfiguration: Sendable {
     /// The parameters of requests that neither the request nor its batch gives: the model's own defaults. They can
     /// change answers, so `fingerprint` must depend on them.
     public var samplingDefaults = SamplingParameters()
+    /// The most alternatives at a position that a request may ask for; one that asks for more fails.
+    public var maximumLogprobs = RequestBody.usualMaximumLogprobs
     /// How long a lease lasts without a heartbeat. Heartbeats come six times as often.
     public var leaseDuration = Duration.seconds(60)
     /// The most requests in a lease.

@@ -52,7 +52,7 @@ struct SeededGenerator: RandomNumberGenerator {
                 body[keys.randomElement(using: &generator) ?? "n"] = randomValue(depth: 2, &generator)
             }
             let request = try? RequestBody.parse(body)
-            if let request { #expect(request.choiceCount > 0, "seed \(seed)") }
+            if let request { #expect(request.sampleCount > 0, "seed \(seed)") }
         }
     }
 

@@ -13,7 +13,7 @@ import Testing
             """#)
         #expect(body.endpoint == .chatCompletions)
         #expect(body.model == "m")
-        #expect(body.choiceCount == 3)
+        #expect(body.sampleCount == 3)
         var expected = SamplingParameters()
         expected.temperature = 0.25
         expected.topP = 0.9
@@ -48,7 +48,7 @@ import Testing
         let body = try parse("{\"prompt\": \(prompt), \"n\": 2}")
         #expect(body.prompt == .texts(expected))
         #expect(body.endpoint == .completions)
-        #expect(body.choiceCount == 2 * expected.count)
+        #expect(body.sampleCount == 2 * expected.count)
     }
 
     @Test func `a model's defaults are behind the request's and the batch's`() throws {

@@ -27,7 +27,7 @@ import Testing
             Completion(id: $0, tokens: tokens, text: $1, finishReason: reason)
         }
         return ResponseBody(model: "m", systemFingerprint: "fp", tokens: Tokens())
-            .json(for: request, completions: completions, promptTokens: 1)["choices"]?.arrayValue ?? []
+            .json(for: request, prompts: [[0]], completions: completions)["choices"]?.arrayValue ?? []
     }
 
     @Test func `an answer that is a call has OpenAI's form`() throws {

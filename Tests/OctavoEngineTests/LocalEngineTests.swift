@@ -21,7 +21,6 @@ import Testing
         #expect(runner.livingSequences == 0)
         for step in runner.steps {
             #expect(step.reduce(0) { $0 + $1.tokens } <= stepTokens)
-            #expect(step.reduce(0) { $0 + $1.logits } <= stepLogits)
         }
     }
 

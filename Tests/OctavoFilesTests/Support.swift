@@ -66,6 +66,9 @@ func rows(_ count: Int, first: Int = 1) -> String {
 /// Counts a token for every byte of a text, and refuses token ids, as a tokenizer of a tiny vocabulary would.
 struct ByteEncoder: PromptEncoding {
     var contextLength = 64
+    let vocabularySize = 256
+
+    func tokens(of text: String) -> [TokenID] { text.utf8.map { TokenID($0) } }
 
     func encode(_ body: RequestBody) throws(RequestError) -> [[TokenID]] {
         switch body.prompt {

@@ -109,6 +109,8 @@ public final class ScriptedRunner: ModelRunner, @unchecked Sendable {
 public struct ASCIITokens: TokenDecoding, PromptEncoding {
     /// That of `ScriptedRunner`.
     public let contextLength = 256
+    /// That of `ScriptedRunner`.
+    public let vocabularySize = 128
 
     /// The tokens.
     public init() {}
@@ -117,6 +119,9 @@ public struct ASCIITokens: TokenDecoding, PromptEncoding {
     public func bytes(of token: TokenID) -> [UInt8] { [UInt8(truncatingIfNeeded: token)] }
     /// None is.
     public func isSpecial(_ token: TokenID) -> Bool { false }
+
+    /// A text's characters.
+    public func tokens(of text: String) -> [TokenID] { text.utf8.map(TokenID.init) }
 
     /// A prompt's characters, or those of a conversation's last message. A prompt that says `refuse` is refused.
     public func encode(_ body: RequestBody) throws(RequestError) -> [[TokenID]] {

@@ -22,125 +22,80 @@ public struct ResponseBody: Sendable {
         self.reportsCachedTokens = reportsCachedTokens
     }
 
-    /// The body that answers `request` with its completions, one per choice, in order of their index.
+    /// The body that answers `request`.
     ///
-    /// - Parameter promptTokens: tokens of all prompts together.
-    public func json(for request: RequestBody, completions: [Completion], promptTokens: Int) -> JSONValue {
+    /// - Parameters:
+    ///   - prompts: the token ids of each prompt.
+    ///   - completions: every sample of every prompt, in order.
+    public func json(for request: RequestBody, prompts: [[TokenID]], completions: [Completion]) -> JSONValue {
         let isChat = request.endpoint == .chatCompletions
-        let choices = completions.enumerated().map { index, completion in
-            isChat
-                ? chatChoice(completion, index: index, request: request) : textChoice(completion, index: index)
+        let choices = kept(completions, for: request).enumerated().map { index, completion in
+            let prompt = index / max(request.choicesPerPrompt, 1)
+            // The first sample of a prompt tells of it.
+            let scores = completions[prompt * max(request.samplesPerPrompt, 1)].promptLogprobs ?? []
+            let context = ChoiceContext(request: request, index: index, prompt: prompts[prompt], promptScores: scores)
+            return JSONValue.object(isChat ? chatChoice(completion, context) : textChoice(completion, context))
         }
-        return [
-            "object": isChat ? "chat.completion" : "text_completion",
-            "model": .string(model),
+        var body: JSONObject = [
+            "object": isChat ? "chat.completion" : "text_completion", "model": .string(model),
             "choices": .array(choices),
-            "usage": .object(usage(of: completions, to: request, promptTokens: promptTokens)),
+            "usage": .object(usage(of: completions, to: request, prompts: prompts)),
             "system_fingerprint": .string(systemFingerprint),
         ]
+        if isChat { addPrompt(to: &body, request, prompts[0], completions[0]) }
+        return .object(body)
     }
 
-    private func usage(of completions: [Completion], to request: RequestBody, promptTokens: Int) -> JSONObject {
+    /// What a chat's response tells of its prompt; a completion's tells it in every choice.
+    private func addPrompt(
+        to body: inout JSONObject, _ request: RequestBody, _ prompt: [TokenID], _ completion: Completion
+    ) {
+        if let tier = request.serviceTier { body["service_tier"] = .string(tier) }
+        if request.returnsTokenIDs { body["prompt_token_ids"] = Self.ids(prompt) }
+        addPromptLogprobs(to: &body, request, completion.promptLogprobs ?? [])
+    }
+
+    /// The completions that a response gives: of the samples of each prompt the likeliest by token, as many as are wanted.
+    public func kept(_ completions: [Completion], for request: RequestBody) -> [Completion] {
+        guard request.samplesPerPrompt > request.choicesPerPrompt else { return completions }
+        func likelihood(_ completion: Completion) -> Double {
+            (completion.cumulativeLogprob ?? 0) / Double(max(completion.tokens.count, 1))
+        }
+        return stride(from: 0, to: completions.count, by: request.samplesPerPrompt).flatMap { first in
+            let samples = completions[first..<min(first + request.samplesPerPrompt, completions.count)]
+            let ranked = samples.enumerated().sorted {
+                (likelihood($1.element), $0.offset) < (likelihood($0.element), $1.offset)
+            }
+            return ranked.prefix(request.choicesPerPrompt).map(\.element)
+        }
+    }
+
+    private func usage(of completions: [Completion], to request: RequestBody, prompts: [[TokenID]]) -> JSONObject {
         let generated = completions.reduce(0) { $0 + $1.tokens.count }
+        let promptTokens = prompts.reduce(0) { $0 + $1.count }
         var usage: JSONObject = [
             "prompt_tokens": .integer(promptTokens), "completion_tokens": .integer(generated),
             "total_tokens": .integer(promptTokens + generated),
         ]
         if reportsCachedTokens {
             // A prompt counts once, whatever the number of its samples: with its first.
-            let firsts = stride(from: 0, to: completions.count, by: max(request.choicesPerPrompt, 1))
+            let firsts = stride(from: 0, to: completions.count, by: max(request.samplesPerPrompt, 1))
             let cached = firsts.reduce(0) { $0 + completions[$1].cachedTokens }
             usage["prompt_tokens_details"] = ["cached_tokens": .integer(cached)]
         }
         return usage
     }
 
-    /// Why the answer made of a completion ended.
-    public func finishReason(of completion: Completion, to request: RequestBody) -> FinishReason {
-        toolCalls(in: completion, to: request) == nil ? completion.finishReason : .toolCalls
-    }
+    static func ids(_ tokens: [TokenID]) -> JSONValue { .array(tokens.map { .integer(Int($0)) }) }
+}
 
-    /// The calls of tools that a completion consists of, if it does and the request allows them.
-    private func toolCalls(in completion: Completion, to request: RequestBody) -> [ToolCall]? {
-        // What was cut off may be half a call, and is left to the reader.
-        guard case .chat(let chat) = request.prompt, completion.finishReason == .stop else { return nil }
-        let followsTag = completion.tokens.first.map { tokens.isSpecial($0) && tokens.bytes(of: $0) == ToolCall.tag }
-        let calls = ToolCall.calls(in: completion.text, followsTag: followsTag ?? false, tools: chat.callableTools)
-        return chat.allowsParallelCalls ? calls : calls.map { Array($0.prefix(1)) }
-    }
-
-    private func chatChoice(_ completion: Completion, index: Int, request: RequestBody) -> JSONValue {
-        let logprobs: JSONValue =
-            completion.logprobs.map { entries in
-                ["content": .array(entries.map(chatLogprob)), "refusal": nil]
-            } ?? .null
-        var message: JSONObject = ["role": "assistant", "content": .string(completion.text), "refusal": nil]
-        let calls = toolCalls(in: completion, to: request)
-        if let calls {
-            let ids = ToolCallIdentifiers(request: request, completion: completion, choice: index)
-            message["content"] = .null
-            message["tool_calls"] = .array(calls.enumerated().map { $1.json(id: ids[$0]) })
-        }
-        return [
-            "index": .integer(index),
-            "message": .object(message),
-            "logprobs": logprobs,
-            "finish_reason": .string((calls == nil ? completion.finishReason : .toolCalls).rawValue),
-        ]
-    }
-
-    private func chatLogprob(_ logprob: TokenLogprob) -> JSONValue {
-        var object = entry(logprob.chosen)
-        object["top_logprobs"] = .array(logprob.top.map { .object(entry($0)) })
-        return .object(object)
-    }
-
-    private func entry(_ entry: TokenLogprob.Entry) -> JSONObject {
-        let bytes = tokens.bytes(of: entry.token)
-        var object = JSONObject()
-        object["token"] = .string(String(decoding: bytes, as: UTF8.self))
-        object["logprob"] = Self.number(entry.logprob)
-        object["bytes"] = .array(bytes.map { .integer(Int($0)) })
-        return object
-    }
-
-    /// A log-probability in as many digits as tell it from its neighbors; OpenAI's -9999 stands for minus infinity.
-    private static func number(_ logprob: Float) -> JSONValue {
-        .double(logprob.isFinite ? Double(logprob.description) ?? Double(logprob) : -9999)
-    }
-
-    private func textChoice(_ completion: Completion, index: Int) -> JSONValue {
-        [
-            "index": .integer(index),
-            "text": .string(completion.text),
-            "logprobs": completion.logprobs.map(textLogprobs) ?? .null,
-            "finish_reason": .string(completion.finishReason.rawValue),
-        ]
-    }
-
-    private func textLogprobs(_ entries: [TokenLogprob]) -> JSONValue {
-        var offset = 0
-        var texts: [JSONValue] = []
-        var offsets: [JSONValue] = []
-        for entry in entries {
-            let text = String(decoding: tokens.bytes(of: entry.chosen.token), as: UTF8.self)
-            texts.append(.string(text))
-            offsets.append(.integer(offset))
-            offset += text.unicodeScalars.count
-        }
-        let top = entries.map { entry in
-            var object = JSONObject()
-            for alternative in entry.top {
-                let key = String(decoding: tokens.bytes(of: alternative.token), as: UTF8.self)
-                object[key] = Self.number(alternative.logprob)
-            }
-            return JSONValue.object(object)
-        }
-        return [
-            "tokens": .array(texts),
-            "token_logprobs": .array(entries.map { Self.number($0.chosen.logprob) }),
-            "top_logprobs": .array(top),
-            "text_offset": .array(offsets),
-        ]
-    }
+/// What a choice is made for.
+struct ChoiceContext {
+    var request: RequestBody
+    /// Its place in the response.
+    var index: Int
+    /// The tokens that it goes on from.
+    var prompt: [TokenID]
+    /// What is known of the prompt's tokens but the first.
+    var promptScores: [TokenLogprob]
 }

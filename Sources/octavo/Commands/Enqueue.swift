@@ -33,6 +33,7 @@ struct Enqueue: AsyncParsableCommand {
     var model: String?
 
     @OptionGroup var arguments: EnqueueArguments
+    @OptionGroup var limits: LimitOptions
     @OptionGroup var database: DatabaseOptions
 
     @Option(help: "A file for all errors found, one JSON object a line.")
@@ -47,6 +48,7 @@ struct Enqueue: AsyncParsableCommand {
     func run() async throws {
         let target = try ModelTarget(model ?? Environment.string("OCTAVO_MODEL"))
         var options = arguments.options(files: files, target: target)
+        options.maximumLogprobs = try limits.maximumLogprobs()
         options.errorsPath = errors
         options.isDryRun = dryRun
         if dryRun {
@@ -62,7 +64,7 @@ struct Enqueue: AsyncParsableCommand {
     }
 
     private func report(_ result: EnqueueResult) {
-        Console.note(Enqueuing.summary(result))
+        Enqueuing.note(result)
         if json {
             Console.result(Enqueuing.json(result))
         } else if let id = result.batchID {
@@ -123,8 +125,17 @@ enum Enqueuing {
         }.run()
     }
 
+    /// Tells what was done, and what was found that may be a slip.
+    static func note(_ result: EnqueueResult) {
+        if !result.unknownMembers.isEmpty {
+            let names = result.unknownMembers.map { JSONValue.string($0).jsonText }.joined(separator: ", ")
+            Console.note("warning: members that Octavo does not know are ignored: \(names)")
+        }
+        Console.note(summary(result))
+    }
+
     /// What was done, in a line.
-    static func summary(_ result: EnqueueResult) -> String {
+    private static func summary(_ result: EnqueueResult) -> String {
         var parts = ["\(Format.count(result.rows)) requests"]
         parts.append("\(Format.count(result.promptTokens)) prompt \(result.areTokensExact ? "tokens" : "bytes")")
         parts.append("at most \(Format.count(result.maximumNewTokens)) new tokens")

@@ -24,6 +24,7 @@ struct Run: AsyncParsableCommand {
 
     @OptionGroup var model: ModelOptions
     @OptionGroup var enqueuing: EnqueueArguments
+    @OptionGroup var limits: LimitOptions
     @OptionGroup var engine: EngineOptions
     @OptionGroup var worker: WorkerArguments
     @OptionGroup var exporting: ExportArguments
@@ -44,11 +45,13 @@ struct Run: AsyncParsableCommand {
         let target = try ModelTarget(
             model.location(), templatePath: model.templatePath, names: model.modelNames, generation: model.generation)
         let counts = try await database.withQueue(migrates: true) { queue, configuration, logger in
-            let options = enqueuing.options(files: files, target: target)
+            var options = enqueuing.options(files: files, target: target)
+            options.maximumLogprobs = try limits.maximumLogprobs()
+            let settings = options
             let enqueued = try await SignalTrap.cancelling {
-                try await Enqueuing.run(options, queue: queue, encoder: target.encoder)
+                try await Enqueuing.run(settings, queue: queue, encoder: target.encoder)
             }
-            Console.note(Enqueuing.summary(enqueued))
+            Enqueuing.note(enqueued)
             guard let batch = enqueued.batchID else { throw CommandFailure(.internalError, "the batch has no id") }
             try await resumeIfPaused(batch, queue: queue)
             try await work(on: batch, queue: queue, configuration: configuration, logger: logger)
@@ -74,6 +77,7 @@ struct Run: AsyncParsableCommand {
         let loaded = try LoadedModel(model, engine: engine)
         Console.note("answering with \(loaded.names[0]) (\(loaded.fingerprint)) on \(loaded.summary)")
         var settings = try worker.configuration(for: loaded, drains: true)
+        settings.maximumLogprobs = try limits.maximumLogprobs()
         settings.onlyBatch = batch
         let progress = Task { await ProgressReporter.follow(batch, queue: queue) }
         defer { progress.cancel() }

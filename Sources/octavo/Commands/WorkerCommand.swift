@@ -23,6 +23,7 @@ struct WorkerCommand: AsyncParsableCommand {
     @OptionGroup var model: ModelOptions
     @OptionGroup var engine: EngineOptions
     @OptionGroup var worker: WorkerArguments
+    @OptionGroup var limits: LimitOptions
     @OptionGroup var database: DatabaseOptions
 
     @Flag(help: "End when no batch that this worker serves has unfinished requests.")
@@ -34,9 +35,10 @@ struct WorkerCommand: AsyncParsableCommand {
         Console.note("serving \(loaded.names[0]) (\(loaded.fingerprint)) on \(loaded.summary)")
         let failed = try await database.withQueue(migrates: true) { queue, configuration, _ in
             let before = try await queue.status(batch: nil).reduce(0) { $0 + $1.summary.failed }
+            var settings = try worker.configuration(for: loaded, drains: drain)
+            settings.maximumLogprobs = try limits.maximumLogprobs()
             try await Working.run(
-                try worker.configuration(for: loaded, drains: drain), model: loaded, database: configuration,
-                grace: worker.graceDuration(), logger: logger)
+                settings, model: loaded, database: configuration, grace: worker.graceDuration(), logger: logger)
             return try await queue.status(batch: nil).reduce(0) { $0 + $1.summary.failed } - before
         }
         if drain, failed > 0 { throw CommandFailure(.incomplete, "\(failed) requests failed; octavo status tells why") }
