@@ -1,7 +1,7 @@
 import OctavoCore
 
-/// Forty requests that use every part of the engine: both endpoints, greedy and sampled, stop strings, log-probabilities,
-/// several choices, penalties, short and long.
+/// Forty requests that use every part of the engine: both endpoints, greedy and sampled, stop strings, log-probabilities
+/// of prompts and answers, several choices, penalties, tokens barred and allowed, short and long.
 enum SampleRequests {
     /// The lines of a batch file.
     ///
@@ -48,6 +48,25 @@ enum SampleRequests {
             body["logprobs"] = isChat ? true : 2
             if isChat { body["top_logprobs"] = 3 }
         }
+        addScores(to: &body, index, isChat: isChat)
         return body
+    }
+
+    private static func addScores(to body: inout JSONObject, _ index: Int, isChat: Bool) {
+        if index % 10 == 4 || index % 10 == 7 {
+            body["prompt_logprobs"] = .integer(index % 4)
+            body["log_sum_exp_temperatures"] = [1, 2]
+        }
+        if !isChat, index % 5 == 1 {
+            body["echo"] = true
+            body["logprobs"] = 1
+        }
+        if !isChat, index % 16 == 9 { body["best_of"] = 3 }
+        if index % 11 == 3 { body["bad_words"] = ["the", "and"] }
+        if index % 13 == 6 { body["allowed_token_ids"] = .array((60..<200).map { .integer($0) }) }
+        if index == 17 {
+            body["max_tokens"] = 0
+            body["prompt_logprobs"] = 3
+        }
     }
 }

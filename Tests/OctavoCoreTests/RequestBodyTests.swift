@@ -100,8 +100,8 @@ import Testing
         ("top_p", "1.01", "between 0 and 1"), ("top_p", "[]", "must be a number, found array"),
         ("top_k", "-2", "must be between -1"), ("top_k", "true", "must be an integer, found boolean"),
         ("min_p", "2", "between 0 and 1"), ("seed", "1e30", "must be an integer"),
-        ("max_tokens", "0", "must be between 1"), ("max_tokens", "2147483648", "must be between 1"),
-        ("max_completion_tokens", "-1", "must be between 1"), ("min_tokens", "-1", "must be between 0"),
+        ("max_tokens", "0", "must be at least 1, unless"), ("max_tokens", "2147483648", "must be between 0"),
+        ("max_completion_tokens", "-1", "must be between 0"), ("min_tokens", "-1", "must be between 0"),
         ("frequency_penalty", "2.5", "between -2 and 2"), ("presence_penalty", "-3", "between -2 and 2"),
         ("repetition_penalty", "0", "between 0.01 and 100"), ("ignore_eos", "1", "must be true or false"),
         ("include_stop_str_in_output", "\"yes\"", "must be true or false"),
@@ -110,8 +110,15 @@ import Testing
         ("stop_token_ids[1]", "[1, -1]", "is not a token id"), ("logit_bias", "[]", "must be an object"),
         ("logit_bias", "{\"a\": 1}", "not a token id"), ("logit_bias.3", "{\"3\": 101}", "between -100 and 100"),
         ("logprobs", "true", "must be an integer"), ("logprobs", "-1", "between 0 and 1024"),
-        ("best_of", "2", "must equal n"), ("stream", "true", "is not supported"), ("echo", "true", "is not supported"),
-        ("suffix", "\"x\"", "is not supported"), ("stream_options", "{}", "is not supported"),
+        ("best_of", "0", "between 1 and 128"), ("stream", "true", "only false"), ("echo", "1", "must be true or false"),
+        ("suffix", "\"x\"", "only \"\""), ("stream_options", "{}", "is not supported"),
+        ("prompt_logprobs", "-1", "between 0 and 1024"), ("prompt_logprobs", "1025", "between 0 and 1024"),
+        ("allowed_token_ids", "[]", "must not be empty"), ("allowed_token_ids[0]", "[-1]", "is not a token id"),
+        ("bad_words", "[\"\"]", "empty string"), ("truncate_prompt_tokens", "0", "must be at least 1"),
+        ("truncate_prompt_tokens", "-2", "between -1"), ("logprob_token_ids", "[1]", "needs logprobs"),
+        ("log_sum_exp_temperatures", "[1]", "needs logprobs or prompt_logprobs"),
+        ("log_sum_exp_temperatures[0]", "[0]", "between 0.01 and 100"),
+        ("use_beam_search", "true", "only false"), ("prompt_embeds", "\"x\"", "is not supported"),
         ("response_format", "{\"type\": \"json_object\"}", "only"), ("reasoning_effort", "\"high\"", "only"),
         ("prompt", "7", "must be a string, an array"), ("prompt", "[]", "must not be empty"),
         ("prompt[1]", "[1, \"x\"]", "is not a token id"), ("prompt[0]", "[[]]", "must not be empty"),
@@ -149,6 +156,15 @@ import Testing
         ),
         ("messages[0].content[0]", "{\"messages\": [{\"role\": \"user\", \"content\": [1]}]}", "must be an object"),
         ("prompt", "{\"messages\": [{\"role\": \"user\", \"content\": \"x\"}], \"prompt\": \"x\"}", "not both"),
+        (
+            "documents[0]", "{\"messages\": [{\"role\": \"user\", \"content\": \"x\"}], \"documents\": [1]}",
+            "must be an object"
+        ),
+        (
+            "continue_final_message",
+            "{\"messages\": [{\"role\": \"assistant\", \"content\": \"x\"}], \"continue_final_message\": true, "
+                + "\"add_generation_prompt\": true}", "cannot be true beside"
+        ),
         ("tools", "{\"messages\": [{\"role\": \"user\", \"content\": \"x\"}], \"tools\": {}}", "must be an array"),
         (
             "top_logprobs", "{\"messages\": [{\"role\": \"user\", \"content\": \"x\"}], \"top_logprobs\": 2}",
@@ -160,6 +176,22 @@ import Testing
         let error = #expect(throws: RequestError.self) { try parse(text) }
         #expect(error?.parameter == parameter)
         #expect(error?.message.contains(message) == true, "\(error?.message ?? "")")
+    }
+
+    @Test func `what an echo or a score needs of the prompt is asked of the engine`() throws {
+        #expect(try parse(#"{"prompt": "x", "prompt_logprobs": 5, "max_tokens": 0}"#).sampling.promptLogprobs == 5)
+        let echoed = try parse(#"{"prompt": "x", "echo": true, "logprobs": 3, "max_tokens": 0}"#)
+        #expect(echoed.sampling.promptLogprobs == 3 && echoed.promptLogprobs == nil && echoed.sampling.maxTokens == 0)
+        let both = try parse(#"{"prompt": "x", "echo": true, "logprobs": 3, "prompt_logprobs": 9}"#)
+        #expect(both.sampling.promptLogprobs == 9 && both.promptLogprobs == 9)
+        #expect(try parse(#"{"prompt": "x", "echo": true}"#).sampling.promptLogprobs == nil)
+    }
+
+    @Test func `how many alternatives a request may ask for is configured`() throws {
+        let body: JSONObject = ["prompt": "x", "logprobs": 5000, "prompt_logprobs": 5000]
+        #expect(throws: RequestError.self) { try RequestBody.parse(body) }
+        let allowed = try RequestBody.parse(body, maximumLogprobs: 5000)
+        #expect(allowed.sampling.topLogprobs == 5000 && allowed.promptLogprobs == 5000)
     }
 
     @Test func `an error is OpenAI's error object`() {

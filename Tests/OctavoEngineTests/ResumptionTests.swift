@@ -50,6 +50,23 @@ import Testing
         #expect(runs > 3)
     }
 
+    @Test func `a stop string that a checkpoint cuts in half is found all the same`() async throws {
+        var sampling = SamplingParameters()
+        sampling.seed = 1
+        sampling.temperature = 0
+        sampling.maxTokens = 60
+        sampling.topLogprobs = 1
+        sampling.stop = ["never", "HIJAB"]
+        let request = GenerationRequest(id: 0, promptTokens: [0], sampling: sampling)
+        let whole = try #require(await EngineDriver(HashRunner(period: 10)).run([request]).completions[0])
+        #expect(whole.text == "BCDEFG" && whole.tokens.count == 11 && whole.finishReason == .stop)
+        for count in whole.tokens.indices {
+            var resumed = request
+            resumed.generatedTokens = Array(whole.tokens.prefix(count))
+            #expect(await EngineDriver(HashRunner(period: 10)).run([resumed]).completions[0] == whole, "after \(count)")
+        }
+    }
+
     @Test func `tokens behind the end of a completion are not taken over`() async {
         var request = EngineDriver.requests(1, seed: 22)[0]
         let completion = await EngineDriver().run([request]).completions[0]

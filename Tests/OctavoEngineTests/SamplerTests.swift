@@ -187,6 +187,59 @@ extension SamplerTests {
         #expect(greedy(logits, endTokens: [1], generated: [0, 0, 0]) { $0.minTokens = 3 } == 1)
     }
 
+    @Test func `only allowed tokens are chosen, even if nothing else allows them`() {
+        let logits: [Float] = [1, 9, 2, 5]
+        #expect(greedy(logits) { $0.allowedTokenIDs = [0, 2] } == 2)
+        #expect(
+            greedy(logits, prompt: [2]) {
+                $0.allowedTokenIDs = [0, 2]
+                $0.repetitionPenalty = 50
+            } == 0)
+        for sample in 0..<50 {
+            let token = choose(logits, sample: sample) {
+                $0.allowedTokenIDs = [3, 0]
+                $0.temperature = 5
+            }
+            #expect(token == 3 || token == 0)
+        }
+        #expect(
+            greedy(logits, endTokens: [2]) {
+                $0.allowedTokenIDs = [2]
+                $0.minTokens = 5
+            } == 2)
+        #expect(greedy(logits) { $0.allowedTokenIDs = [3, 99] } == 3)
+    }
+
+    @Test func `the last token of a bad word is barred after all before it, and only then`() {
+        let logits: [Float] = [1, 9, 2, 5]
+        #expect(greedy(logits) { $0.badWords = [[1]] } == 3)
+        #expect(greedy(logits, generated: [2]) { $0.badWords = [[1], [2, 3]] } == 2)
+        #expect(greedy(logits, generated: [0]) { $0.badWords = [[1], [2, 3]] } == 3)
+        #expect(greedy(logits, prompt: [2]) { $0.badWords = [[1], [2, 3]] } == 3)
+        #expect(greedy(logits, generated: [2, 0]) { $0.badWords = [[2, 0, 1], [0, 0, 3]] } == 3)
+        #expect(greedy(logits) { $0.badWords = [[0, 1], []] } == 1)
+    }
+
+    @Test func `scratch memory leaves nothing behind`() {
+        var generator = SeededGenerator(seed: 21)
+        let scratch = SamplingScratch()
+        for trial in 0..<300 {
+            let size = [40, 300, 17][trial % 3]
+            let logits = (0..<size).map { _ in Float.random(in: -4...4, using: &generator) }
+            var parameters = SamplingParameters()
+            parameters.seed = Int64(trial)
+            parameters.topP = trial % 4 == 0 ? 0.8 : 1
+            parameters.topK = trial % 5 == 0 ? 9 : 0
+            parameters.repetitionPenalty = trial % 2 == 0 ? 1.4 : 1
+            parameters.frequencyPenalty = trial % 7 == 0 ? 0.5 : 0
+            parameters.allowedTokenIDs = trial % 6 == 0 ? [1, 5, 9, 600] : nil
+            let tokens = (0..<20).map { _ in TokenID.random(in: 0..<50, using: &generator) }
+            let fresh = sample(logits, parameters, prompt: tokens, generated: tokens)
+            let again = sample(logits, parameters, prompt: tokens, generated: tokens, scratch: scratch)
+            #expect(fresh?.token == again?.token, "trial \(trial)")
+        }
+    }
+
     @Test func `log-probabilities are those of the raw logits`() throws {
         let logits: [Float] = [1, 3, 2, 3]
         var parameters = SamplingParameters()
@@ -198,6 +251,7 @@ extension SamplerTests {
         let normalizer = log(logits.reduce(0.0) { $0 + exp(Double($1)) })
         #expect(choice.token == 0 && logprob.chosen.token == 0)
         #expect(abs(Double(logprob.chosen.logprob) - (1 - normalizer)) < 1e-6)
+        #expect(logprob.rank == 4)
         #expect(logprob.top.map(\.token) == [1, 3, 2])
         for entry in logprob.top {
             #expect(abs(Double(entry.logprob) - (Double(logits[Int(entry.token)]) - normalizer)) < 1e-6)
@@ -210,14 +264,15 @@ extension SamplerTests {
 extension SamplerTests {
     private func sample(
         _ logits: [Float], _ parameters: SamplingParameters, sample: Int = 0, endTokens: Set<TokenID> = [],
-        prompt: [TokenID] = [], generated: [TokenID] = []
+        prompt: [TokenID] = [], generated: [TokenID] = [], scratch: SamplingScratch = SamplingScratch()
     ) -> Sampler.Choice? {
         let sampler = Sampler(parameters: parameters, sampleIndex: sample, endTokens: endTokens)
         return logits.withUnsafeBufferPointer { row in
             let isFinite = row.allSatisfy { $0.isFinite }
             let largest = isFinite ? row.max().flatMap { row.firstIndex(of: $0) } : nil
             return sampler.choose(
-                from: LogitsRow(values: row, largest: largest), prompt: prompt, generated: generated)
+                from: LogitsRow(values: row, largest: largest), prompt: prompt, generated: generated,
+                scratch: scratch)
         }
     }
 

@@ -87,6 +87,39 @@ import Testing
         #expect(end.reason == .stop && end.text == "a")
     }
 
+    @Test func `the token that ends a text stays when stops are kept, unless it is special`() {
+        let kept = run(["a", "b"]) {
+            $0.stopTokenIDs = [1]
+            $0.includesStop = true
+        }
+        #expect(kept == Ending(reason: .stop, tokens: 2, text: "ab", tokensInText: 2))
+        let special = run(["a", "<end>"]) { $0.includesStop = true }
+        #expect(special == Ending(reason: .stop, tokens: 2, text: "a", tokensInText: 1))
+        let spelled = run(["a", "<end>"]) {
+            $0.includesStop = true
+            $0.skipsSpecialTokens = false
+        }
+        #expect(spelled == Ending(reason: .stop, tokens: 2, text: "a<end>", tokensInText: 2))
+    }
+
+    @Test func `special tokens are spelled on demand, and stop strings find them`() {
+        let end = run(["a", "<special>", "b"]) {
+            $0.maxTokens = 3
+            $0.skipsSpecialTokens = false
+        }
+        #expect(end.text == "a<special>b")
+        let stopped = run(["a", "<special>", "b"]) {
+            $0.stop = ["l>b"]
+            $0.skipsSpecialTokens = false
+        }
+        #expect(stopped.text == "a<specia")
+    }
+
+    @Test func `any number of stop strings is watched for`() {
+        let stops = (0..<40).map { "never-\($0)" } + ["ne t"]
+        #expect(run(["one", " two"]) { $0.stop = stops }.text == "o")
+    }
+
     @Test func `special tokens are left out of the text`() {
         let end = run(["a", "<special>", "b"]) { $0.maxTokens = 3 }
         #expect(end.text == "ab")

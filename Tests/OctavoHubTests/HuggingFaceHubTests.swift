@@ -79,7 +79,7 @@ enum HubPython {
     static let program: String? = {
         let place =
             ProcessInfo.processInfo.environment["OCTAVO_HUB_PYTHON"]
-            ?? TestPaths.packageRoot.appending(path: ".build/huggingface_hub-venv/bin/python").path
+            ?? TestPaths.packageRoot.appending(path: ".build/hub-venv/bin/python").path
         return FileManager.default.isExecutableFile(atPath: place) ? place : nil
     }()
 

@@ -51,7 +51,8 @@ extension RequestFields {
         body.badWords = try texts("bad_words")
         body.promptLimit = try integer("truncate_prompt_tokens", in: -1...Int(Int32.max))
         guard body.promptLimit != 0 else {
-            throw RequestError("must be at least 1, or -1 for what the context leaves", parameter: "truncate_prompt_tokens")
+            throw RequestError(
+                "must be at least 1, or -1 for what the context leaves", parameter: "truncate_prompt_tokens")
         }
     }
 

@@ -36,7 +36,9 @@ extension ResponseBody {
     ) -> JSONValue {
         let request = context.request
         let first = echoed.first.map { (token: $0, score: TokenLogprob?.none) }
-        let scored = (echoed.isEmpty ? entries : context.promptScores + entries).map { (token: $0.chosen.token, score: $0) }
+        let scored = (echoed.isEmpty ? entries : context.promptScores + entries).map {
+            (token: $0.chosen.token, score: $0)
+        }
         let all = (first.map { [$0] } ?? []) + scored
         var offset = 0
         var offsets: [JSONValue] = []
