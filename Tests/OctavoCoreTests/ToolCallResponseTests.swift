@@ -26,6 +26,9 @@ import Testing
         let completions = texts.enumerated().map {
             Completion(id: $0, tokens: tokens, text: $1, finishReason: reason)
         }
+        var request = request
+        request.choicesPerPrompt = texts.count
+        request.samplesPerPrompt = texts.count
         return ResponseBody(model: "m", systemFingerprint: "fp", tokens: Tokens())
             .json(for: request, prompts: [[0]], completions: completions)["choices"]?.arrayValue ?? []
     }
