@@ -40,11 +40,14 @@ let package = Package(
             dependencies: ["OctavoPostgres", "OctavoCore", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict),
 
-        // JSONL in (read, validate, enqueue) and out (export).
+        // JSONL in (read, validate, enqueue) and out (export), compressed if its name says so.
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .target(
             name: "OctavoFiles",
             dependencies: [
-                "OctavoQueue", "OctavoTokenizer", "OctavoCore", .product(name: "Crypto", package: "swift-crypto"),
+                "OctavoQueue", "OctavoTokenizer", "OctavoCore", "CZlib", "CZstd",
+                .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: strict),
 

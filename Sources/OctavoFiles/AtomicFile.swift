@@ -13,6 +13,7 @@ package final class AtomicFile {
     /// The sibling that is written, or `nil` when the target is written directly.
     private let temporary: String?
     private let descriptor: Int32
+    private let compressor: (any StreamCompressor)?
     private var buffer: [UInt8] = []
     private var isCommitted = false
 
@@ -24,14 +25,17 @@ package final class AtomicFile {
         path = "<stdout>"
         target = path
         temporary = nil
+        compressor = nil
         self.descriptor = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
     }
 
     /// Starts to write a file.
     ///
+    /// - Parameter compression: how it is compressed; `nil` for not at all.
     /// - Throws: `BatchFileError` when the directory is missing or does not let us.
-    package init(path: String) throws(BatchFileError) {
+    package init(path: String, compression: Compression? = nil) throws(BatchFileError) {
         self.path = path
+        compressor = compression?.makeCompressor()
         target = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
         var information = stat()
         if stat(target, &information) == 0, information.st_mode & S_IFMT != S_IFREG {
@@ -69,15 +73,17 @@ package final class AtomicFile {
     /// Whether the file is replaced as a whole, rather than written directly.
     var isAtomic: Bool { temporary != nil }
 
-    /// Appends what `write` puts into a buffer.
-    package func append(_ write: (inout [UInt8]) -> Void) throws(BatchFileError) {
-        write(&buffer)
+    /// Appends what `write` puts into a buffer, and returns what it returns.
+    @discardableResult
+    package func append<Result>(_ write: (inout [UInt8]) -> Result) throws(BatchFileError) -> Result {
+        let result = write(&buffer)
         if buffer.count >= Self.bufferSize { try flush() }
+        return result
     }
 
-    /// Makes sure that all bytes are on disk, so that nothing but the renaming can still fail.
+    /// Makes sure that all bytes are on disk, so that nothing but the renaming can still fail. Nothing may follow.
     package func finish() throws(BatchFileError) {
-        try flush()
+        try flush(isLast: true)
         guard temporary != nil else { return }
         guard fsync(descriptor) == 0 else { throw Self.unwritable(path) }
     }
@@ -90,8 +96,12 @@ package final class AtomicFile {
         Self.syncDirectory(of: target)
     }
 
-    private func flush() throws(BatchFileError) {
-        guard buffer.withUnsafeBytes({ writeAll($0, to: descriptor) }) else { throw Self.unwritable(path) }
+    private func flush(isLast: Bool = false) throws(BatchFileError) {
+        let isWritten = buffer.withUnsafeBytes { bytes in
+            guard let compressor else { return writeAll(bytes, to: descriptor) }
+            return compressor.compress(bytes, isLast: isLast) { writeAll($0, to: descriptor) }
+        }
+        guard isWritten else { throw Self.unwritable(path) }
         buffer.removeAll(keepingCapacity: true)
     }
 }

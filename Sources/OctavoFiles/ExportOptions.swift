@@ -10,8 +10,18 @@ public struct ExportOptions: Sendable {
 
     /// The form of the output lines.
     public enum Format: String, Sendable, CaseIterable {
-        /// OpenAI's batch output and error lines.
+        /// OpenAI's batch output lines.
         case openai
+        /// Conversations that end with the answer.
+        case messages
+        /// Conversations in the form that ShareGPT began and LLaMA-Factory extended.
+        case sharegpt
+        /// An instruction and its output.
+        case alpaca
+        /// TRL's prompt and completion.
+        case promptCompletion = "prompt-completion"
+        /// TRL's prompt, chosen and rejected answer, from two batches.
+        case preference
     }
 
     /// The batch.
@@ -23,8 +33,14 @@ public struct ExportOptions: Sendable {
     public var errors: String?
     /// The order of the lines.
     public var order = Order.input
-    /// The form of the lines.
+    /// The form of the lines. Errors have OpenAI's form, whatever it is.
     public var format = Format.openai
+    /// Whether OpenAI's lines have the request beside the response; those of other formats have what was asked anyway.
+    public var includesPrompt = false
+    /// Whether answers that were cut off by `max_tokens` are left out. OpenAI's lines are kept whole.
+    public var onlyComplete = false
+    /// The batch of rejected answers, for preference lines.
+    public var rejected: Int64?
     /// Seconds since 1970 that every response gives as its time of creation, in place of the true one.
     public var fixedTime: Int?
 
@@ -44,7 +60,7 @@ public struct ExportOptions: Sendable {
 
 /// How many requests of a batch were in which state when they were exported.
 public struct ExportCounts: Sendable, Hashable {
-    /// Requests with a response, each a line of the output.
+    /// Requests with a response.
     public var finished = 0
     /// Requests that failed for good, each a line of the errors.
     public var failed = 0
@@ -52,6 +68,16 @@ public struct ExportCounts: Sendable, Hashable {
     public var cancelled = 0
     /// Requests still to be done, which are not exported.
     public var pending = 0
+    /// Lines of the output: one for every finished request in OpenAI's form, for every answer or pair in others.
+    public var lines = 0
+    /// Answers, or pairs with one, that were left out because they are cut off.
+    public var cutOff = 0
+    /// Pairs that were left out because both answers are the same.
+    public var identical = 0
+    /// Finished requests that have no answer in the batch of rejected ones.
+    public var unpaired = 0
+    /// Finished requests with answers that the format cannot express, which were left out.
+    public var unsuitable = 0
 
     /// None.
     public init() {}
@@ -62,10 +88,28 @@ public struct ExportCounts: Sendable, Hashable {
     public var errors: Int { failed + cancelled }
 }
 
+/// A finished request with an answer that the format cannot express.
+public struct UnsuitableRequest: Sendable, Hashable, CustomStringConvertible {
+    /// Its line in the input, from 1.
+    public var line: Int
+    /// Its name.
+    public var customID: String
+    /// Why, as a phrase that begins with a verb.
+    public var reason: String
+
+    /// Where and why, on one line.
+    public var description: String { "line \(line) (\(quoted(customID))) \(reason)" }
+}
+
 /// What an `Exporter` did.
 public struct ExportResult: Sendable, Hashable {
+    /// How many of such requests are kept at most; the others are only counted.
+    public static let maximumUnsuitableKept = 20
+
     /// The states of the requests.
     public var counts: ExportCounts
+    /// The first requests with answers that the format cannot express.
+    public var unsuitable: [UnsuitableRequest]
     /// The file written with the errors; `nil` when none was written.
     public var errorsPath: String?
 }

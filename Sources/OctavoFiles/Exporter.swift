@@ -27,20 +27,26 @@ public struct Exporter: Sendable {
     ///   what the queue throws. No file is touched then.
     public func run() async throws -> ExportResult {
         let summary = try await queue.batchSummary(options.batch)
-        guard summary.state != .loading, let settings = try await queue.batchSettings([options.batch]).first else {
-            throw ExportError.incompleteBatch(batch: options.batch, state: summary.state.name)
-        }
-        let output = try options.output.map(AtomicFile.init(path:)) ?? AtomicFile(standardOutput: STDOUT_FILENO)
+        let settings = try await settings(of: options.batch)
+        var rejectedSettings: BatchSettings?
+        if let rejected = options.rejected { rejectedSettings = try await self.settings(of: rejected) }
+        let output = try output()
         let errorsPath = try errorsPath(besides: output)
-        let errors = try errorsPath.map(AtomicFile.init(path:))
-        let writer = OpenAILineWriter(settings, fixedTime: options.fixedTime)
-        var counts = ExportCounts()
-        var window = 0
-        while let rows = try await queue.export(batch: options.batch, window: window) {
-            for row in ordered(rows) { try write(row, by: writer, to: output, errors, counts: &counts) }
-            window += 1
-            progress(counts)
+        let errors = try errorsPath.map { path throws(BatchFileError) in
+            try AtomicFile(path: path, compression: Compression(path: path))
         }
+        var export = WindowExport(
+            options: options, writer: options.lineWriter(settings, rejected: rejectedSettings),
+            errorWriter: OpenAILineWriter(
+                settings, fixedTime: options.fixedTime, includesRequests: options.includesPrompt),
+            output: output, errors: errors)
+        var window = 0
+        while let rows = try await rows(window, for: export) {
+            try export.write(rows, rejected: try await rejectedAnswers(to: rows))
+            window += 1
+            progress(export.counts)
+        }
+        let counts = export.counts
         guard counts.total == summary.total else {
             throw ExportError.countMismatch(batch: options.batch, exported: counts.total, total: summary.total)
         }
@@ -49,16 +55,53 @@ public struct Exporter: Sendable {
         let keepsErrors = counts.errors > 0 || options.errors != nil
         if keepsErrors { try errors?.commit() } else if let errorsPath { try AtomicFile.remove(errorsPath) }
         try output.commit()
-        return ExportResult(counts: counts, errorsPath: keepsErrors ? errorsPath : nil)
+        return ExportResult(
+            counts: counts, unsuitable: export.unsuitable, errorsPath: keepsErrors ? errorsPath : nil)
     }
 
-    /// Where errors go: `results.errors.jsonl` beside `results.jsonl`, unless said otherwise.
+    /// - Throws: `ExportError` for a batch that is still loading.
+    private func settings(of batch: Int64) async throws -> BatchSettings {
+        let state = try await queue.batchSummary(batch).state
+        guard state != .loading, let settings = try await queue.batchSettings([batch]).first else {
+            throw ExportError.incompleteBatch(batch: batch, state: state.name)
+        }
+        return settings
+    }
+
+    /// A window of the batch, in the order of the output; nil past the last.
+    private func rows(_ window: Int, for export: WindowExport) async throws -> [ExportRow]? {
+        let rows = try await queue.export(
+            batch: options.batch, window: window, includesRequestBodies: export.needsRequestBodies)
+        guard options.order == .completion else { return rows }
+        return rows?.sorted { left, right in
+            (left.outcome.time, left.line) < (right.outcome.time, right.line)
+        }
+    }
+
+    /// The rejected answers to the same requests, in their order; nil if the format needs none.
+    private func rejectedAnswers(to rows: [ExportRow]) async throws -> [StoredAnswer?]? {
+        guard let rejected = options.rejected else { return nil }
+        return try await queue.answers(batch: rejected, customIDs: rows.map(\.customID))
+    }
+}
+
+// MARK: - Files
+
+extension Exporter {
+    private func output() throws(BatchFileError) -> AtomicFile {
+        guard let path = options.output else { return AtomicFile(standardOutput: STDOUT_FILENO) }
+        return try AtomicFile(path: path, compression: Compression(path: path))
+    }
+
+    /// Where errors go: `results.errors.jsonl` beside `results.jsonl`, and compressed as that is, unless said otherwise.
     private func errorsPath(besides output: AtomicFile) throws(BatchFileError) -> String? {
         guard let errors = options.errors else {
             guard output.isAtomic else { return nil }
-            let name = output.path.split(separator: "/").last ?? ""
+            let compression = Compression(path: output.path)?.suffix ?? ""
+            let path = output.path.dropLast(compression.count)
+            let name = path.split(separator: "/").last ?? ""
             let suffix = name.dropFirst().lastIndex(of: ".").map { name[$0...] } ?? ""
-            return output.path.dropLast(suffix.count) + ".errors.jsonl"
+            return path.dropLast(suffix.count) + ".errors.jsonl" + compression
         }
         guard errors != options.output else {
             throw BatchFileError(
@@ -66,37 +109,6 @@ public struct Exporter: Sendable {
                 remedy: "Name two files.")
         }
         return errors
-    }
-
-    private func ordered(_ rows: [ExportRow]) -> [ExportRow] {
-        guard options.order == .completion else { return rows }
-        return rows.sorted { left, right in
-            (left.outcome.time, left.line) < (right.outcome.time, right.line)
-        }
-    }
-
-    private func write(
-        _ row: ExportRow, by writer: OpenAILineWriter, to output: AtomicFile, _ errors: AtomicFile?,
-        counts: inout ExportCounts
-    ) throws {
-        switch row.outcome {
-        case .finished(let body, let finishedAt):
-            counts.finished += 1
-            var isResponse = false
-            try output.append { bytes in
-                isResponse = writer.appendFinished(row, body: body, finishedAt: finishedAt, to: &bytes)
-            }
-            guard isResponse else { throw ExportError.malformedResult(batch: options.batch, line: row.line) }
-        case .failed(let kind, let statusCode, let error, _):
-            counts.failed += 1
-            try errors?.append { bytes in
-                writer.appendFailed(row, kind: kind, statusCode: statusCode, error: error, to: &bytes)
-            }
-        case .cancelled:
-            counts.cancelled += 1
-            try errors?.append { writer.appendCancelled(row, to: &$0) }
-        case .pending: counts.pending += 1
-        }
     }
 }
 

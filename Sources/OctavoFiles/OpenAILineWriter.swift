@@ -9,14 +9,17 @@ internal import OctavoQueue
 struct OpenAILineWriter {
     private let batchKey: String
     private let fixedTime: Int?
+    private let includesRequests: Bool
 
     /// A writer for the lines of one batch.
     ///
     /// - Parameter settings: the batch's, whose seed is by default a hash of its files.
     /// - Parameter fixedTime: the time that all responses give, if not their own.
-    init(_ settings: BatchSettings, fixedTime: Int?) {
+    /// - Parameter includesRequests: whether a line has the request's body, as `request`.
+    init(_ settings: BatchSettings, fixedTime: Int?, includesRequests: Bool = false) {
         batchKey = "\(settings.seed):\(settings.model ?? ""):\(settings.settings)"
         self.fixedTime = fixedTime
+        self.includesRequests = includesRequests
     }
 
     /// Appends the line of a finished request.
@@ -67,7 +70,22 @@ struct OpenAILineWriter {
     private func appendHead(_ row: ExportRow, _ ids: Identifiers, to bytes: inout [UInt8]) {
         bytes.append(contentsOf: "{\"id\":\"batch_req_\(ids.response)\",\"custom_id\":".utf8)
         JSONValue.string(row.customID).write(to: &bytes)
+        if includesRequests, let request = row.body {
+            bytes.append(contentsOf: ",\"request\":".utf8)
+            bytes.append(contentsOf: request.utf8)
+        }
         bytes.append(contentsOf: ",\"response\":".utf8)
+    }
+}
+
+extension OpenAILineWriter: LineWriter {
+    var needsRequestBodies: Bool { includesRequests }
+
+    func append(_ answered: AnsweredRequest, to bytes: inout [UInt8]) throws(RowProblem) -> WrittenLines {
+        guard appendFinished(answered.row, body: answered.response, finishedAt: answered.finishedAt, to: &bytes) else {
+            throw .malformed
+        }
+        return WrittenLines(lines: 1)
     }
 }
 

@@ -10,10 +10,18 @@ struct Export: AsyncParsableCommand {
             The output file is replaced as a whole, when it is complete on disk. While requests are unfinished the exit
             status is 1 and stderr says how many.
 
+            Formats: openai has a line per request, as OpenAI's batches do. The others have a line per answer, for
+            training: messages, prompt-completion (TRL), sharegpt, alpaca (LLaMA-Factory, Axolotl), and preference
+            (TRL's DPO), which pairs the answers of two batches. Requests that a format cannot express are left out and
+            named on stderr, and the exit status is 1.
+
             Examples:
               octavo export 7 -o results.jsonl
               octavo export nightly -o results.jsonl --errors failed.jsonl --order completion
               octavo export 7 --follow -o results.jsonl
+              octavo export 7 --include-prompt -o results.jsonl.gz
+              octavo export 7 --format messages --only-complete -o train.jsonl.zst
+              octavo export large --format preference --rejected small -o pairs.jsonl
             """)
 
     @Argument(help: "The batch's id or name.")
@@ -35,17 +43,19 @@ struct Export: AsyncParsableCommand {
     func run() async throws {
         let counts = try await SignalTrap.cancelling {
             try await database.withQueue { queue, _, _ in
-                let options = try exporting.options(batch: try await queue.resolveBatch(batch))
+                let options = try exporting.options(
+                    batch: try await queue.resolveBatch(batch),
+                    rejected: try await exporting.rejectedBatch(in: queue))
                 var counts = try await Exporting.run(options, queue: queue, json: json && !follow)
                 while follow, counts.pending > 0 {
                     try await Task.sleep(for: .seconds(5))
                     counts = try await Exporting.run(options, queue: queue, json: false)
                 }
-                if json, follow { Console.result(Exporting.json(counts)) }
+                if json, follow { Console.result(Exporting.json(counts, format: options.format)) }
                 return counts
             }
         }
-        try Exporting.checkComplete(counts)
+        try Exporting.checkComplete(counts, format: exporting.format)
     }
 }
 
@@ -61,29 +71,49 @@ enum Exporting {
                     + (left.map { ", \(Format.duration($0)) left" } ?? ""))
         }.run()
         Console.clearProgress()
-        var places: [String] = []
-        if let output = options.output { places.append("\(Format.count(result.counts.finished)) results in \(output)") }
-        if let errors = result.errorsPath {
-            places.append("\(Format.count(result.counts.errors)) failures in \(errors)")
-        }
-        if !places.isEmpty { Console.note(places.joined(separator: ", ")) }
-        if json { Console.result(Self.json(result.counts)) }
+        report(result, of: options)
+        if json { Console.result(Self.json(result.counts, format: options.format)) }
         return result.counts
     }
 
-    static func json(_ counts: ExportCounts) -> JSONValue {
-        [
+    /// Says what was written, and what was left out.
+    private static func report(_ result: ExportResult, of options: ExportOptions) {
+        let counts = result.counts
+        for request in result.unsuitable { Console.note("\(request), and is left out") }
+        let unnamed = counts.unsuitable - result.unsuitable.count
+        if unnamed > 0 { Console.note("and \(Format.count(unnamed)) more are left out") }
+        var parts: [String] = []
+        if let output = options.output { parts.append("\(Format.count(counts.lines)) results in \(output)") }
+        if let errors = result.errorsPath { parts.append("\(Format.count(counts.errors)) failures in \(errors)") }
+        if counts.cutOff > 0 { parts.append("\(Format.count(counts.cutOff)) left out as cut off") }
+        if counts.identical > 0 { parts.append("\(Format.count(counts.identical)) left out as both answers are one") }
+        if !parts.isEmpty { Console.note(parts.joined(separator: ", ")) }
+    }
+
+    static func json(_ counts: ExportCounts, format: ExportOptions.Format) -> JSONValue {
+        var object: JSONObject = [
             "total": .integer(counts.total), "finished": .integer(counts.finished), "failed": .integer(counts.failed),
             "cancelled": .integer(counts.cancelled), "pending": .integer(counts.pending),
         ]
+        guard format != .openai else { return .object(object) }
+        object["lines"] = .integer(counts.lines)
+        object["cut_off"] = .integer(counts.cutOff)
+        object["unsuitable"] = .integer(counts.unsuitable)
+        if format == .preference {
+            object["unpaired"] = .integer(counts.unpaired)
+            object["identical"] = .integer(counts.identical)
+        }
+        return .object(object)
     }
 
-    /// - Throws: status 1 when not every request has a result.
-    static func checkComplete(_ counts: ExportCounts) throws {
+    /// - Throws: status 1 when not every request has a result in the file.
+    static func checkComplete(_ counts: ExportCounts, format: ExportOptions.Format) throws {
         var parts: [String] = []
         if counts.failed > 0 { parts.append("\(Format.count(counts.failed)) failed") }
         if counts.cancelled > 0 { parts.append("\(Format.count(counts.cancelled)) were cancelled") }
         if counts.pending > 0 { parts.append("\(Format.count(counts.pending)) are not finished") }
+        if counts.unsuitable > 0 { parts.append("\(Format.count(counts.unsuitable)) do not fit \(format.rawValue)") }
+        if counts.unpaired > 0 { parts.append("\(Format.count(counts.unpaired)) have no rejected answer") }
         guard !parts.isEmpty else { return }
         throw CommandFailure(.incomplete, "of \(Format.count(counts.total)) requests, " + parts.joined(separator: ", "))
     }

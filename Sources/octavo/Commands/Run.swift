@@ -17,6 +17,7 @@ struct Run: AsyncParsableCommand {
             Examples:
               octavo run prompts.jsonl --model models/SmolLM2-135M-Instruct.Q4_1.gguf -o results.jsonl
               octavo run a.jsonl b.jsonl --model meta-llama/Llama-3.1-8B --max-tokens 256 -o out.jsonl --errors failed.jsonl
+              octavo run prompts.jsonl --model meta-llama/Llama-3.1-8B-Instruct --format messages -o train.jsonl.zst
             """)
 
     @Argument(help: "JSONL files; - is standard input.")
@@ -45,6 +46,7 @@ struct Run: AsyncParsableCommand {
         let target = try ModelTarget(
             model.location(), templatePath: model.templatePath, names: model.modelNames, generation: model.generation)
         let counts = try await database.withQueue(migrates: true) { queue, configuration, logger in
+            let rejected = try await exporting.rejectedBatch(in: queue)
             var options = enqueuing.options(files: files, target: target)
             options.maximumLogprobs = try limits.maximumLogprobs()
             let settings = options
@@ -55,10 +57,10 @@ struct Run: AsyncParsableCommand {
             guard let batch = enqueued.batchID else { throw CommandFailure(.internalError, "the batch has no id") }
             try await resumeIfPaused(batch, queue: queue)
             try await work(on: batch, queue: queue, configuration: configuration, logger: logger)
-            let export = try exporting.options(batch: batch)
+            let export = try exporting.options(batch: batch, rejected: rejected)
             return try await SignalTrap.cancelling { try await Exporting.run(export, queue: queue, json: json) }
         }
-        try Exporting.checkComplete(counts)
+        try Exporting.checkComplete(counts, format: exporting.format)
     }
 
     private func resumeIfPaused(_ batch: Int64, queue: Queue) async throws {

@@ -1,12 +1,15 @@
 public import ArgumentParser
 public import OctavoFiles
+import OctavoQueue
 
 extension ExportOptions.Order: ExpressibleByArgument {}
 extension ExportOptions.Format: ExpressibleByArgument {}
 
 /// Where results go and how they look.
 struct ExportArguments: ParsableArguments {
-    @Option(name: [.customShort("o"), .long], help: "The file for results (default: stdout).")
+    @Option(
+        name: [.customShort("o"), .long],
+        help: "The file for results (default: stdout); a name that ends in .gz or .zst has it compressed.")
     var output: String?
 
     @Option(help: "The file for failures (default: beside the output, as NAME.errors.jsonl, if there are any).")
@@ -18,11 +21,42 @@ struct ExportArguments: ParsableArguments {
     @Option(help: "The form of the lines: \(ExportOptions.Format.allCases.map(\.rawValue).joined(separator: ", ")).")
     var format = ExportOptions.Format.openai
 
-    func options(batch: Int64) throws -> ExportOptions {
+    @Flag(help: "With --format openai, put the request beside the response; other formats have what was asked anyway.")
+    var includePrompt = false
+
+    @Flag(help: "Leave out answers that were cut off by max_tokens; not with --format openai.")
+    var onlyComplete = false
+
+    @Option(help: "The batch, by id or name, whose answers are the rejected ones; for --format preference.")
+    var rejected: String?
+
+    func validate() throws {
+        if format == .preference, rejected == nil {
+            throw ValidationError("--format preference needs --rejected with the batch of rejected answers")
+        }
+        if format != .preference, rejected != nil { throw ValidationError("--rejected needs --format preference") }
+        if format == .openai, onlyComplete {
+            throw ValidationError("--only-complete is for formats with an answer per line, not for openai")
+        }
+    }
+
+    /// The batch of rejected answers, if there is to be one.
+    ///
+    /// - Throws: `QueueError` when there is none of that name.
+    func rejectedBatch(in queue: Queue) async throws -> Int64? {
+        guard let rejected else { return nil }
+        return try await queue.resolveBatch(rejected)
+    }
+
+    /// - Parameter rejected: what `rejectedBatch` found.
+    func options(batch: Int64, rejected: Int64? = nil) throws -> ExportOptions {
         var options = ExportOptions(batch: batch, output: output)
         options.errors = errors
         options.order = order
         options.format = format
+        options.includesPrompt = includePrompt
+        options.onlyComplete = onlyComplete
+        options.rejected = rejected
         // The convention of reproducible builds: one fixed time makes equal results equal files.
         options.fixedTime = try Environment.value("SOURCE_DATE_EPOCH")
         return options
