@@ -29,6 +29,7 @@ extension CommandLineTests {
             "run", "frobnicate", "status --frobnicate", "enqueue x --priority 77", "enqueue x --max-tokens zero",
             "enqueue x --max-tokens -1", "enqueue x --temperature -1", "run x --max-batch 0", "run x --threads 0",
             "run x --json", "run x --model y --kernels none", "export 1 --follow", "export", "export 1 --format csv",
+            "export 1 --format preference", "export 1 --rejected 2", "export 1 --only-complete",
             "worker", "worker --model x --kv-memory much", "database frobnicate", "model inspect",
             "status --log-level loud", "bench engine", "bench engine x --shape llama-3-8b",
             "bench engine --shape llama-4", "bench engine --shape llama-3-8b:0", "bench engine --shape llama-3-8b:33",
