@@ -4,7 +4,7 @@ import OctavoTokenizer
 
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measure the machine, the engine and the tokenizer.",
+        abstract: "Measure the machine, the engine, the tokenizer and the queue.",
         discussion: """
             Figures are medians. A share is of what the machine can do at most, measured in the same run: INT8
             multiply-accumulates and f32 multiply-adds from registers, and the bandwidth of reading memory.
@@ -15,8 +15,12 @@ struct Bench: AsyncParsableCommand {
               octavo bench engine --shape llama-3-8b:4
               octavo bench engine MODEL --json > bench.jsonl
               octavo bench tokenizer MODEL
+              octavo bench queue
             """,
-        subcommands: [BenchCeilings.self, BenchKernels.self, BenchEngine.self, BenchTokenizer.self])
+        subcommands: [
+            BenchCeilings.self, BenchKernels.self, BenchEngine.self, BenchTokenizer.self, BenchQueue.self,
+            BenchQueueClient.self,
+        ])
 }
 
 struct BenchCeilings: ParsableCommand {
