@@ -102,12 +102,22 @@ public struct BatchFileReader {
             if unread.isEmpty, try !fill() {
                 return length == 0 ? nil : finish(bytes, length, terminator: 0)
             }
-            let newline = buffer[unread].firstIndex(of: UInt8(ascii: "\n"))
+            let newline = firstNewline(unread)
             let piece = buffer[unread.lowerBound..<(newline ?? unread.upperBound)]
             bytes.append(contentsOf: piece.prefix(maximumLineLength - bytes.count))
             length += piece.count
             unread = (newline.map { $0 + 1 } ?? unread.upperBound)..<unread.upperBound
             if newline != nil { return finish(bytes, length, terminator: 1) }
+        }
+    }
+
+    /// Where the buffer's first newline in a range is.
+    private func firstNewline(_ range: Range<Int>) -> Int? {
+        buffer.withUnsafeBytes { bytes in
+            guard let start = bytes.baseAddress else { return nil }
+            return memchr(start + range.lowerBound, Int32(UInt8(ascii: "\n")), range.count).map {
+                UnsafeRawPointer($0) - start
+            }
         }
     }
 

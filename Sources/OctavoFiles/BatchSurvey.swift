@@ -11,8 +11,6 @@ struct BatchSurvey {
         var rowsBefore: Int
         /// Requests in this window.
         var rows: Int
-        /// Well-formed lines in earlier windows.
-        var wellFormedBefore: Int
         /// Of the bytes of its lines.
         var digest: LineHash.Digest
     }
@@ -21,12 +19,14 @@ struct BatchSurvey {
     static let windowBytes: Int64 = 64 << 20
     /// How many unknown members are named.
     static let maximumUnknownMembers = 20
-    /// Stands in `promptTokens` for a well-formed line that is refused.
+    /// Stands in `promptTokens` for a line that is not loaded: refused, or blank.
     static let refused: Int32 = -1
 
     private(set) var windows: [Window] = []
-    /// For each well-formed line, the tokens of its prompts, or `refused`.
+    /// For each line, the tokens of its prompts, or `refused`.
     private(set) var promptTokens: [Int32] = []
+    /// For each line, the most tokens that may be generated for it.
+    private(set) var newTokens: [Int32] = []
     var errors = BatchFileErrors()
     private(set) var rows = 0
     private(set) var blankLines = 0
@@ -65,6 +65,7 @@ struct BatchSurvey {
         case .malformed(let error): try refuse(line, error)
         case .request(let request): try add(request, line)
         }
+        if promptTokens.count < line.ordinal { append(Self.refused, 0) }
         let bytes = current.end.totalBytes - current.start.totalBytes
         if current.rows == windowRows || (current.rows > 0 && bytes >= Self.windowBytes) { closeWindow() }
     }
@@ -76,24 +77,28 @@ struct BatchSurvey {
     }
 
     private mutating func add(_ measured: MeasuredRequest, _ line: BatchFileReader.Line) throws(BatchFileError) {
-        current.wellFormed += 1
         do throws(BatchFileError) {
             if let earlier = ids.insert(measured.fingerprint, line: line.ordinal) {
                 throw duplicate(measured.request.customID, line, earlier: earlier)
             }
-            let tokens = try measured.promptTokens?.get() ?? 0
-            promptTokens.append(Int32(tokens))
+            let tokens = try measured.promptTokens.get()
+            let newTokens = measured.request.request.newTokens(promptTokens: tokens, contextLength: contextLength)
+            append(Int32(tokens), Int32(newTokens))
             totalPromptTokens += tokens
-            totalNewTokens += measured.request.request.newTokens(promptTokens: tokens, contextLength: contextLength)
+            totalNewTokens += newTokens
             for name in measured.request.unknownMembers where unknownMembers.count < Self.maximumUnknownMembers {
                 unknownMembers.insert(name)
             }
             rows += 1
             current.rows += 1
         } catch {
-            promptTokens.append(Self.refused)
             try refuse(line, error)
         }
+    }
+
+    private mutating func append(_ promptTokens: Int32, _ newTokens: Int32) {
+        self.promptTokens.append(promptTokens)
+        self.newTokens.append(newTokens)
     }
 
     private mutating func refuse(_ line: BatchFileReader.Line, _ error: BatchFileError) throws(BatchFileError) {
@@ -115,7 +120,7 @@ struct BatchSurvey {
         windows.append(
             Window(
                 start: current.start, end: current.end, rowsBefore: rows - current.rows, rows: current.rows,
-                wellFormedBefore: promptTokens.count - current.wellFormed, digest: current.hash.finalize()))
+                digest: current.hash.finalize()))
         current = Window.Partial(start: current.end)
     }
 }
@@ -126,7 +131,6 @@ extension BatchSurvey.Window {
         var start: BatchFileReader.Position
         var end: BatchFileReader.Position
         var rows = 0
-        var wellFormed = 0
         var hash = LineHash()
 
         init(start: BatchFileReader.Position) {

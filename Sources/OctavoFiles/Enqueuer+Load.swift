@@ -27,7 +27,7 @@ extension Enqueuer {
         result.state = load.state
     }
 
-    /// Reads the windows that are missing for the second time and loads them.
+    /// Reads the windows that are missing for the second time and loads them, each while the next is read.
     private func loadWindows(
         _ files: [InputFile], _ survey: BatchSurvey, from load: BatchLoad, into queue: Queue
     ) async throws {
@@ -40,22 +40,34 @@ extension Enqueuer {
                 remedy: "Delete the batch with \"octavo delete \(load.id)\", then run this command again.")
         }
         var assembler = WindowAssembler(survey: survey, window: first)
+        let promptTokens = survey.promptTokens
         var reader = BatchFileReader(files, from: survey.windows[first].start)
         let totalBytes = files.reduce(0) { $0 + $1.size }
-        let inspector = LineInspector(validator: validator, counting: .none)
         do {
-            try await inspector.inspect(&reader) { block in
-                for line in block {
-                    guard let window = try assembler.add(line, contextLength: encoder?.contextLength) else { continue }
-                    try await queue.load(
-                        window.rows, into: load.id, expectedRows: window.rowsBefore, loadedBytes: window.end.totalBytes)
+            try await withThrowingTaskGroup(of: WindowAssembler.Loadable.self) { loading in
+                func finishLoading() async throws {
+                    guard let window = try await loading.next() else { return }
                     progress(
                         EnqueueProgress(
                             stage: .loading, bytes: window.end.totalBytes, totalBytes: totalBytes,
                             rows: window.rowsBefore + window.rows.count))
-                    if assembler.isFinished { return false }
                 }
-                return true
+                try await OrderedLines.map(&reader, { [validator] in RereadLine($0, promptTokens, validator) }) {
+                    block in
+                    for line in block {
+                        guard let window = try assembler.add(line) else { continue }
+                        try await finishLoading()
+                        loading.addTask {
+                            try await queue.load(
+                                window.rows, into: load.id, expectedRows: window.rowsBefore,
+                                loadedBytes: window.end.totalBytes)
+                            return window
+                        }
+                        if assembler.isFinished { return false }
+                    }
+                    return true
+                }
+                try await finishLoading()
             }
             guard assembler.isFinished else { throw FileChanged() }
         } catch is FileChanged {
@@ -70,10 +82,24 @@ extension Enqueuer {
 /// Signals that the second reading saw other bytes than the first.
 private struct FileChanged: Error {}
 
+/// A line of the second reading.
+private struct RereadLine: Sendable {
+    var line: BatchFileReader.Line
+    /// The request's name and body, of a line that is to be loaded; nil if it is no request any more, either.
+    var request: (customID: String, body: [UInt8])?
+
+    /// - Parameter promptTokens: what the first reading found for each line.
+    init(_ line: BatchFileReader.Line, _ promptTokens: [Int32], _ validator: RequestValidator) {
+        self.line = line
+        let isWanted = line.ordinal <= promptTokens.count && promptTokens[line.ordinal - 1] != BatchSurvey.refused
+        request = isWanted ? try? validator.reread(line) : nil
+    }
+}
+
 /// Puts the lines of the second reading together to the windows that the first one laid out.
 private struct WindowAssembler {
     /// A window whose lines are those of the first reading.
-    struct Loadable {
+    struct Loadable: Sendable {
         var rows: [RequestRow]
         var rowsBefore: Int
         var end: BatchFileReader.Position
@@ -82,7 +108,6 @@ private struct WindowAssembler {
     private let survey: BatchSurvey
     private var window: Int
     private var rows: [RequestRow] = []
-    private var wellFormed = 0
     private var hash = LineHash()
 
     init(survey: BatchSurvey, window: Int) {
@@ -94,37 +119,28 @@ private struct WindowAssembler {
     var isFinished: Bool { window == survey.windows.count }
 
     /// Takes in the next line; returns the window that it completes, if any.
-    mutating func add(_ inspected: InspectedLine, contextLength: Int?) throws -> Loadable? {
+    ///
+    /// - Throws: `FileChanged` when a window turns out not to be what it was.
+    mutating func add(_ reread: RereadLine) throws -> Loadable? {
         let expected = survey.windows[window]
-        hash.update(inspected.line)
-        if case .request(let measured) = inspected.outcome {
-            try add(measured.request, inspected.line, expected, contextLength: contextLength)
+        let line = reread.line
+        hash.update(line)
+        if let request = reread.request {
+            rows.append(
+                RequestRow(
+                    line: line.ordinal, promptTokens: Int(survey.promptTokens[line.ordinal - 1]),
+                    maximumNewTokens: Int(survey.newTokens[line.ordinal - 1]), customID: request.customID,
+                    body: request.body))
         }
-        guard inspected.line.end.totalBytes >= expected.end.totalBytes else { return nil }
-        guard inspected.line.end == expected.end, hash.finalize() == expected.digest, rows.count == expected.rows else {
+        guard line.end.totalBytes >= expected.end.totalBytes else { return nil }
+        guard line.end == expected.end, hash.finalize() == expected.digest, rows.count == expected.rows else {
             throw FileChanged()
         }
         defer {
             window += 1
             rows = []
-            wellFormed = 0
             hash = LineHash()
         }
         return Loadable(rows: rows, rowsBefore: expected.rowsBefore, end: expected.end)
-    }
-
-    private mutating func add(
-        _ request: ValidatedRequest, _ line: BatchFileReader.Line, _ expected: BatchSurvey.Window, contextLength: Int?
-    ) throws {
-        let index = expected.wellFormedBefore + wellFormed
-        guard index < survey.promptTokens.count else { throw FileChanged() }
-        wellFormed += 1
-        guard survey.promptTokens[index] != BatchSurvey.refused else { return }
-        let promptTokens = Int(survey.promptTokens[index])
-        rows.append(
-            RequestRow(
-                line: line.ordinal, promptTokens: promptTokens,
-                maximumNewTokens: request.request.newTokens(promptTokens: promptTokens, contextLength: contextLength),
-                customID: request.customID, body: request.body))
     }
 }

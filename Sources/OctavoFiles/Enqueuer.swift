@@ -6,7 +6,7 @@ public import OctavoQueue
 /// All lines are read twice. The first reading checks every line and counts tokens; only if it finds nothing wrong does
 /// the second write to the database, in windows of one transaction each. An interrupted run, even one ended by SIGKILL,
 /// is resumed by the next run with the same files and settings at the first window that is missing; a run that finds
-/// the batch complete attaches to it. Memory does not grow with the files but for about 25 bytes a line.
+/// the batch complete attaches to it. Memory does not grow with the files but for about 30 bytes a line.
 public struct Enqueuer: Sendable {
     let options: EnqueueOptions
     let queue: Queue?

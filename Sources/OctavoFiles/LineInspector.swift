@@ -20,28 +20,19 @@ struct InspectedLine: Sendable {
 struct MeasuredRequest: Sendable {
     var request: ValidatedRequest
     var fingerprint: CustomIDFingerprint
-    /// The tokens of all its prompts, or why the model cannot answer it; `nil` if they were not counted.
-    var promptTokens: Result<Int, BatchFileError>?
+    /// The tokens of all its prompts, or why the model cannot answer it.
+    var promptTokens: Result<Int, BatchFileError>
 }
 
-/// Validates lines and, if asked to, counts their tokens, on all cores and in order.
+/// Validates lines and counts their tokens, on all cores and in order.
 struct LineInspector: Sendable {
     /// How tokens are counted.
     enum Counting: Sendable {
-        /// Not at all.
-        case none
         /// UTF-8 bytes stand for tokens.
         case bytes
         /// By the model's own tokenizer.
         case tokens(any PromptEncoding)
     }
-
-    /// Lines that one task takes on: enough to make its cost vanish.
-    private static let blockLines = 512
-    /// Bytes at which a block is closed earlier.
-    private static let blockBytes = 1 << 20
-    /// Blocks in the making at a time.
-    private static let maximumBlocks = 8
 
     var validator: RequestValidator
     var counting: Counting
@@ -53,33 +44,7 @@ struct LineInspector: Sendable {
     func inspect(
         _ reader: inout BatchFileReader, consume: ([InspectedLine]) async throws -> Bool
     ) async throws {
-        try await withThrowingTaskGroup(of: (Int, [InspectedLine]).self) { group in
-            var finished: [Int: [InspectedLine]] = [:]
-            var started = 0
-            var consumed = 0
-            while true {
-                while started - consumed < Self.maximumBlocks, let block = try nextBlock(&reader) {
-                    group.addTask { [number = started] in (number, block.map(inspect)) }
-                    started += 1
-                }
-                guard let (number, lines) = try await group.next() else { return }
-                finished[number] = lines
-                while let lines = finished.removeValue(forKey: consumed) {
-                    consumed += 1
-                    guard try await consume(lines) else { return group.cancelAll() }
-                }
-            }
-        }
-    }
-
-    private func nextBlock(_ reader: inout BatchFileReader) throws(BatchFileError) -> [BatchFileReader.Line]? {
-        var lines: [BatchFileReader.Line] = []
-        var size = 0
-        while lines.count < Self.blockLines, size < Self.blockBytes, let line = try reader.next() {
-            lines.append(line)
-            size += line.bytes.count
-        }
-        return lines.isEmpty ? nil : lines
+        try await OrderedLines.map(&reader, inspect, consume: consume)
     }
 
     private func inspect(_ line: BatchFileReader.Line) -> InspectedLine {
@@ -97,9 +62,8 @@ struct LineInspector: Sendable {
 
     private func measure(
         _ request: ValidatedRequest, of line: BatchFileReader.Line
-    ) -> Result<Int, BatchFileError>? {
+    ) -> Result<Int, BatchFileError> {
         switch counting {
-        case .none: return nil
         case .bytes: return .success(request.request.promptBytes)
         case .tokens(let encoder):
             do {

@@ -1,3 +1,4 @@
+import Foundation
 public import OctavoCore
 import OctavoQueue
 
@@ -9,8 +10,10 @@ public struct ValidatedRequest: Sendable, Hashable {
     public var customID: String
     /// The body as the worker will read it, the batch's settings applied.
     public var request: RequestBody
-    /// The body as JSON in UTF-8, on one line, without the name and without the batch's settings.
-    public var body: [UInt8]
+    /// The body without the name and without the batch's settings.
+    let object: JSONObject
+    /// `object` as JSON in UTF-8, on one line.
+    public var body: [UInt8] { JSONValue.object(object).utf8 }
     /// Members of the body that nobody knows.
     public var unknownMembers: [String]
     /// The body's place in the line, for error messages: `body` in OpenAI's form, empty in a plain row.
@@ -53,15 +56,25 @@ public struct RequestValidator: Sendable {
         do throws(LineProblem) {
             let object = try parse(line)
             let (customID, body, path) = try split(object, ordinal: line.ordinal)
-            if let place = Self.nullCharacter(in: .object(body)) {
+            if line.mayContainNull, let place = Self.nullCharacter(in: .object(body)) {
                 throw LineProblem(joined(path, place), "contains U+0000", "Remove the character.")
             }
-            let request = try parseBody(body, at: path)
-            var text: [UInt8] = []
-            JSONValue.object(body).write(to: &text)
             return ValidatedRequest(
-                line: line.number, customID: customID, request: request, body: text,
+                line: line.number, customID: customID, request: try parseBody(body, at: path), object: body,
                 unknownMembers: RequestParameter.unknown(in: body), bodyPath: path)
+        } catch {
+            throw BatchFileError(error, in: line)
+        }
+    }
+
+    /// Reads again a line that was found to be a request.
+    ///
+    /// - Returns: its name and its body, as `ValidatedRequest` has them.
+    /// - Throws: `BatchFileError` if the line is no request, and so not what it was.
+    func reread(_ line: BatchFileReader.Line) throws(BatchFileError) -> (customID: String, body: [UInt8]) {
+        do throws(LineProblem) {
+            let (customID, body, _) = try split(try parse(line), ordinal: line.ordinal)
+            return (customID, JSONValue.object(body).utf8)
         } catch {
             throw BatchFileError(error, in: line)
         }
@@ -86,6 +99,25 @@ extension BatchFileError {
     init(_ problem: LineProblem, in line: BatchFileReader.Line) {
         self.init(
             file: line.file, line: line.number, field: problem.field, reason: problem.reason, remedy: problem.remedy)
+    }
+}
+
+extension JSONValue {
+    /// The value as compact JSON.
+    fileprivate var utf8: [UInt8] {
+        var bytes: [UInt8] = []
+        write(to: &bytes)
+        return bytes
+    }
+}
+
+extension BatchFileReader.Line {
+    /// Whether a string in it may have U+0000: JSON can only write that as an escape, and most lines have
+    /// none.
+    fileprivate var mayContainNull: Bool {
+        bytes.withUnsafeBytes { bytes in
+            bytes.baseAddress.map { memchr($0, Int32(UInt8(ascii: "\\")), bytes.count) != nil } ?? false
+        }
     }
 }
 

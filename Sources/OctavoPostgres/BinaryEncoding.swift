@@ -89,6 +89,10 @@ extension PostgresValue {
             try buffer.appendArray(values, of: PostgresType.text) { buffer, text throws(PostgresError) in
                 try buffer.append(text: text)
             }
+        case .utf8Array(let values):
+            try buffer.appendArray(values, of: PostgresType.text) { buffer, utf8 throws(PostgresError) in
+                buffer.append(contentsOf: utf8)
+            }
         case .byteaArray(let values):
             try buffer.appendArray(values, of: PostgresType.bytea) { buffer, bytes in buffer.append(contentsOf: bytes) }
         }

@@ -29,6 +29,8 @@ public enum PostgresValue: Hashable, Sendable {
     case doubleArray([Double])
     /// `text[]`, elements may be NULL.
     case textArray([String?])
+    /// `text[]` of texts given as UTF-8, which the server checks.
+    case utf8Array([[UInt8]])
     /// `bytea[]`, elements may be NULL.
     case byteaArray([[UInt8]?])
 
@@ -55,7 +57,7 @@ public enum PostgresValue: Hashable, Sendable {
         case .int4Array: PostgresType.int4Array
         case .int8Array: PostgresType.int8Array
         case .doubleArray: PostgresType.float8Array
-        case .textArray: PostgresType.textArray
+        case .textArray, .utf8Array: PostgresType.textArray
         case .byteaArray: PostgresType.byteaArray
         }
     }

@@ -40,12 +40,15 @@ public struct Lease: Sendable {
     public var requests: [LeasedRequest]
     /// How long it lasts from the claim or the last renewal.
     public var timeToLive: Duration
+    /// How often each of the requests was lost with a worker; 0 for most leases.
+    public var losses: Int
 
     /// Makes a value; only the queue's claims make leases that count.
-    public init(token: Int64, requests: [LeasedRequest], timeToLive: Duration) {
+    public init(token: Int64, requests: [LeasedRequest], timeToLive: Duration, losses: Int = 0) {
         self.token = token
         self.requests = requests
         self.timeToLive = timeToLive
+        self.losses = losses
     }
 }
 

@@ -49,8 +49,13 @@ extension Queue {
             guard let positions = try session.rows(FindWindow(batch: batch, number: window)).first else { return nil }
             return try session.transaction { session in
                 // Each join is of two ranges of equal length: to compare each row with each, as a planner might that
-                // has no statistics yet and expects a handful of rows, would take minutes.
-                try session.execute("SET LOCAL enable_nestloop = off", name: "ForbidNestedLoops")
+                // has no statistics yet and expects a handful of rows, would take minutes. Nor may it read whole
+                // tables, or the whole batch by the index of custom ids, which would need a sort.
+                try session.execute(
+                    """
+                    SET LOCAL enable_nestloop = off; SET LOCAL enable_seqscan = off;
+                    SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off
+                    """, name: "ForbidOtherPlans")
                 return try session.rows(
                     ReadWindow(batch: batch, positions: positions, includesRequestBodies: includesRequestBodies))
             }
@@ -71,21 +76,21 @@ private struct FindWindow: Statement {
     }
 }
 
-/// In order of position, which needs no sort: rows as wide as these sort better here. Each table is given the bounds, so
-/// that however the planner joins them, it reads one window of each.
+/// In the order of an index or in none: rows as wide as these sort better here. Each table is given the bounds, so that
+/// however the planner joins them, it reads one window of each.
 private struct ReadWindow: Statement {
     static let sql = """
         SELECT q.line, q.custom_id, CASE WHEN $4 THEN q.body END,
                r.body, extract(epoch FROM r.finished_at)::bigint,
                f.kind, f.status_code, f.error, extract(epoch FROM f.failed_at)::bigint,
                (SELECT b.state IN (3, 5) FROM octavo.batches b WHERE b.id = $1)
-          FROM octavo.requests q
+          FROM (SELECT * FROM octavo.requests WHERE batch_id = $1 AND position >= $2 AND position < $3
+                 ORDER BY batch_id, position) AS q
           LEFT JOIN octavo.results r
             ON r.batch_id = $1 AND r.position = q.position AND r.position >= $2 AND r.position < $3
           LEFT JOIN octavo.failures f
             ON f.batch_id = $1 AND f.position = q.position AND f.position >= $2 AND f.position < $3
            AND f.is_final AND r.token IS NULL
-         WHERE q.batch_id = $1 AND q.position >= $2 AND q.position < $3
         """
     var batch: Int64
     var positions: Range<Int>

@@ -72,7 +72,7 @@ extension Queue {
 }
 
 private struct FinishRequests: Statement {
-    static let sql = "SELECT * FROM octavo.finish_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+    static let sql = "SELECT * FROM octavo.finish_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
     var token: Int64
     var results: [FinishedRequest]
     var checkpoint: Checkpoint?
@@ -85,7 +85,7 @@ private struct FinishRequests: Statement {
             .int2Array(results.map(\.finishReason)),
             .int4Array(results.map { Int32(clamping: $0.promptTokens) }),
             .int4Array(results.map { Int32(clamping: $0.completionTokens) }),
-            .byteaArray(results.map(\.body)),
+            .utf8Array(results.map(\.body)),
             .optional(checkpoint) { .int32(Int32(clamping: $0.sequence)) },
             .optional(checkpoint) { .bytes(CheckpointBlob.encode($0.entries)) },
         ]

@@ -80,11 +80,6 @@ extension Queue {
                 token: token, sequence: sequence, progress: CheckpointBlob.encode(entries), timeToLive: timeToLive))
     }
 
-    /// How often the requests of a lease were lost with a worker, at most; 0 for most leases.
-    public func losses(ofLease token: Int64) async throws -> Int {
-        try await row(LeaseLosses(token: token))
-    }
-
     /// Ends a lease without penalty: what is not finished can be claimed at once, with its progress.
     ///
     /// - Returns: the number of requests given back; 0 when the lease had ended.
@@ -150,15 +145,6 @@ private struct StoreCheckpoint: Statement {
     }
 
     static func decode(_ row: PostgresRow) throws -> Bool { try row.bool(0) }
-}
-
-private struct LeaseLosses: Statement {
-    static let sql = "SELECT coalesce(max(losses), 0)::integer FROM octavo.lease_ranges WHERE token = $1"
-    var token: Int64
-
-    var parameters: [PostgresValue] { [.int(token)] }
-
-    static func decode(_ row: PostgresRow) throws -> Int { try row.int(0) }
 }
 
 private struct ReleaseLease: Statement {

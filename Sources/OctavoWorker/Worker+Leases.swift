@@ -19,7 +19,7 @@ extension Worker {
     func processLeases() async throws {
         let control = GenerationControl()
         let writer = ResultWriter(
-            queue: queue, timeToLive: configuration.leaseDuration, statistics: statistics, logger: logger)
+            queue: results, timeToLive: configuration.leaseDuration, statistics: statistics, logger: logger)
         let leases = LeasesInHand(
             engine: engine, batching: configuration.batching, responses: responses, writer: writer, control: control
         ) { [statistics, configuration] step in
@@ -53,8 +53,9 @@ extension Worker {
     /// Keeps requests in line for the engine.
     private func claim(for leases: LeasesInHand, _ control: GenerationControl) async throws {
         var nextID = 0
+        var batches = KnownBatches()
         while !shutdown.isOn, !control.isStopped {
-            guard let held = try await claim(firstID: nextID) else {
+            guard let held = try await claim(firstID: nextID, batches: &batches) else {
                 guard leases.isEmpty else {
                     await leases.untilEmpty(atMost: configuration.pollInterval)
                     continue
@@ -76,28 +77,26 @@ extension Worker {
     /// has begun then.
     private var fewRequests: Int { configuration.batching == .static ? 0 : engine.capacity.maximumBatch / 2 }
 
-    private func claim(firstID: Int) async throws -> HeldLease? {
+    private func claim(firstID: Int, batches: inout KnownBatches) async throws -> HeldLease? {
         let request = ClaimRequest(
             worker: identity.name, models: configuration.modelNames, maximumRequests: configuration.leaseSize,
             tokenBudget: configuration.leaseTokens, timeToLive: configuration.leaseDuration,
             fingerprint: configuration.fingerprint, onlyBatch: configuration.onlyBatch)
         guard let lease = try await queue.claim(request) else { return nil }
         let watch = await keeper.keep(lease)
-        let settings = try await queue.batchSettings(Array(Set(lease.requests.map(\.key.batchID))))
         let prepared = PreparedLease(
-            lease, settings: Dictionary(uniqueKeysWithValues: settings.map { ($0.id, $0) }), preparation: preparation,
+            lease, settings: try await batches.settings(for: lease, from: queue), preparation: preparation,
             firstID: firstID)
         logger.debug(
             "claimed", metadata: ["lease": "\(lease.token)", "requests": "\(lease.requests.count)"])
-        return HeldLease(
-            prepared: prepared, watch: watch, isSuspect: try await queue.losses(ofLease: lease.token) > 0)
+        return HeldLease(prepared: prepared, watch: watch, isSuspect: lease.losses > 0)
     }
 
     /// Closes a lease: what is unfinished goes back to the queue, without penalty.
     private func close(_ watch: LeaseWatch) async throws {
         await keeper.forget(watch)
         guard !watch.isLost else { return }
-        try await queue.release(token: watch.token)
+        try await results.release(token: watch.token)
     }
 
     /// Whether no batch that this worker serves has unfinished requests.

@@ -17,6 +17,8 @@ public struct Worker: Service {
     let preparation: RequestPreparation
     let responses: ResponseBody
     let queue: Queue
+    /// The queue on a connection of its own, so that results need not wait for claims, nor claims for results.
+    let results: Queue
     let keeper: LeaseKeeper
     let shutdown = ShutdownSwitch()
     let logger: Logger
@@ -26,7 +28,7 @@ public struct Worker: Service {
     ///
     /// - Parameter encoder: renders and tokenizes prompts.
     /// - Parameter tokens: gives the bytes of tokens, for log-probabilities.
-    /// - Parameter database: two connections are opened to it, one for work and one for heartbeats.
+    /// - Parameter database: three connections are opened to it: for claims, for results, and for heartbeats.
     public init(
         configuration: WorkerConfiguration, engine: any InferenceEngine, encoder: any PromptEncoding,
         tokens: any TokenDecoding, database: PostgresConfiguration, logger: Logger
@@ -39,12 +41,11 @@ public struct Worker: Service {
         responses = ResponseBody(
             model: configuration.modelNames[0], systemFingerprint: configuration.fingerprint, tokens: tokens,
             reportsCachedTokens: configuration.reportsCachedTokens)
-        connections = [
-            PostgresConnection(database, logger: logger), PostgresConnection(database, logger: logger),
-        ]
+        connections = (0..<3).map { _ in PostgresConnection(database, logger: logger) }
         queue = Queue(connections[0], waitsForServer: true)
+        results = Queue(connections[1], waitsForServer: true)
         keeper = LeaseKeeper(
-            queue: Queue(connections[1], waitsForServer: true), identity: identity, configuration: configuration,
+            queue: Queue(connections[2], waitsForServer: true), identity: identity, configuration: configuration,
             statistics: statistics, logger: logger)
     }
 

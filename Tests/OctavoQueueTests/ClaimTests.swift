@@ -109,6 +109,37 @@ import Testing
         }
     }
 
+    @Test func `what an older worker claimed, a newer one may finish`() async throws {
+        try await QueueFixture.withQueue { fixture in
+            let id = try await fixture.addBatch(count: 3)
+            let tokens = try await fixture.integers(
+                "SELECT token FROM octavo.claim_v1('old', 'f', '{}', 3, 1000000, 60)")
+            let outcome = try await fixture.queue.finish(
+                token: Int64(tokens[0]), (0..<3).map { FinishedRequest(RequestKey(batchID: id, position: $0)) },
+                timeToLive: .seconds(60))
+            #expect(outcome == FinishOutcome(accepted: 3, already: 0, isFenced: false))
+            try await fixture.expectConsistent()
+            try await fixture.expectNothingLeftOver()
+        }
+    }
+
+    @Test func `neither claim nor export reads all of a batch that statistics do not know`() async throws {
+        try await QueueFixture.withQueue { fixture in
+            // Statistics that know one batch make the planner expect no row of another, and any index finds that.
+            try await fixture.addBatch("known", count: 3000)
+            try await fixture.integers("ANALYZE octavo.requests")
+            _ = try await fixture.queue.mustClaim(3000)
+            let id = try await fixture.addBatch("unknown", count: 3000)
+            _ = try await fixture.queue.mustClaim(8)
+            _ = try await fixture.queue.mustClaim(8)
+            #expect(try await fixture.queue.export(batch: id, window: 0)?.count == 3000)
+            try await fixture.strings("SELECT pg_stat_force_next_flush()::text")
+            let scans = try await fixture.integers(
+                "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'requests_custom_id_unique'")
+            #expect(scans == [0])
+        }
+    }
+
     @Test func `a claim never returns a request that another worker holds`() async throws {
         try await QueueFixture.withQueue { fixture in
             let total = 4000

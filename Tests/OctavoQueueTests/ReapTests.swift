@@ -73,7 +73,8 @@ import Testing
         }
     }
 
-    @Test func `a holder that is writing when the reaper comes wins`() async throws {
+    @Test(arguments: ["finish_v1", "finish_v2"])
+    func `a holder that is writing when the reaper comes wins`(finish: String) async throws {
         try await QueueFixture.withQueue { fixture in
             let id = try await fixture.addBatch(count: 2)
             let lease = try await fixture.queue.mustClaim(2)
@@ -83,8 +84,8 @@ import Testing
                 try session.transaction { session in
                     try session.query(
                         """
-                        SELECT * FROM octavo.finish_v1(
-                            $1, 60, ARRAY[$2, $2], '{0,1}', '{0,0}', '{1,1}', '{1,1}', ARRAY[''::bytea, '']::bytea[], NULL, NULL)
+                        SELECT * FROM octavo.\(finish)(
+                            $1, 60, ARRAY[$2, $2], '{0,1}', '{0,0}', '{1,1}', '{1,1}', '{"",""}', NULL, NULL)
                         """, [.int(lease.token), .int(id)])
                     // In the middle of the holder's transaction, another connection reaps.
                     let other = try PostgresSession(PostgresConfiguration(connectionString: fixture.url))

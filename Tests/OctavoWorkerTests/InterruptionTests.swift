@@ -163,7 +163,7 @@ import Testing
             let running = RunningWorker(fixture.makeWorker(runner, checkpointTokens: 4))
             #expect(await eventually { runner.steps == 2 })
             try await fixture.connection.run { session in
-                try session.execute("ALTER FUNCTION octavo.finish_v1 RENAME TO finish_v0")
+                try session.execute("ALTER FUNCTION octavo.finish_v2 RENAME TO finish_v0")
             }
             runner.resume()
             await #expect(throws: PostgresError.self) { try await running.end() }

@@ -188,6 +188,7 @@ extension JSONParser {
         var start = offset
         var unescaped: [UInt8]?
         while true {
+            skipPlainText()
             guard let byte = current else { throw failure("a string without its closing quote", at: start - 1) }
             switch byte {
             case UInt8(ascii: "\""):
@@ -207,6 +208,17 @@ extension JSONParser {
             default: offset += 1
             }
         }
+    }
+
+    /// Skips what is neither quote, backslash nor control character.
+    private mutating func skipPlainText() {
+        var place = offset
+        while place < bytes.count, bytes[place] >= 0x20, bytes[place] != UInt8(ascii: "\""),
+            bytes[place] != UInt8(ascii: "\\")
+        {
+            place += 1
+        }
+        offset = place
     }
 
     func validated(_ text: some Collection<UInt8>, at start: Int) throws(JSONParseError) -> String {

@@ -89,7 +89,7 @@ extension JSONValue {
             var copied = 0
             var index = 0
             while index < utf8.count {
-                guard let (escape, length) = escape(utf8, at: index) else {
+                guard !isPlain(utf8[index]), let (escape, length) = escape(utf8, at: index) else {
                     index += 1
                     continue
                 }
@@ -101,6 +101,11 @@ extension JSONValue {
             bytes.append(contentsOf: utf8[copied...])
         }
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// Whether a byte never begins what must be escaped, which is true of nearly all.
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\") && byte != 0xC2 && byte != 0xE2
     }
 
     /// The escape for what begins at `index` and how many bytes it stands for; `nil` if it needs none.

@@ -13,7 +13,7 @@ struct QueueBenchmark {
     let runs: Int
     let report: BenchReport
     let logger: Logger
-    private let connection: PostgresConnection
+    let connection: PostgresConnection
 
     init(_ database: BenchDatabase, workload: QueueWorkload, runs: Int, report: BenchReport, logger: Logger) {
         self.database = database
@@ -31,7 +31,7 @@ struct QueueBenchmark {
         let file = database.directory.appending(path: "requests.jsonl")
         try workload.write(lines: rows, to: file)
         defer { try? FileManager.default.removeItem(at: file) }
-        for counting in [nil, encoder] where counting == nil || encoder != nil {
+        for counting in encoder.map({ [nil, $0] }) ?? [nil] {
             var samples: [Double] = []
             for run in 0..<runs {
                 var options = EnqueueOptions(files: [file.path])
@@ -51,9 +51,7 @@ struct QueueBenchmark {
 
     /// Rows per second of requests that are in memory, checked and counted.
     func load(rows: Int) async throws {
-        let windows = stride(from: 1, through: rows, by: Queue.maximumWindowRows).map {
-            workload.rows($0..<min($0 + Queue.maximumWindowRows, rows + 1))
-        }
+        let windows = Array(windows(rows))
         var samples: [Double] = []
         for _ in 0..<runs {
             let seconds = try await Self.seconds { try await load(windows) }
@@ -174,51 +172,5 @@ extension QueueBenchmark {
             }
         }
         return Double(bodies.count) / ((ContinuousClock.now - start) / .seconds(1))
-    }
-}
-
-/// What the server wrote.
-struct Footprint {
-    /// Bytes of write-ahead log.
-    var wal: Int
-    /// Row versions made obsolete.
-    var dead: Int
-    /// Those of them that only vacuum removes from the indexes.
-    var coldDead: Int
-
-    static func - (left: Footprint, right: Footprint) -> Footprint {
-        Footprint(wal: left.wal - right.wal, dead: left.dead - right.dead, coldDead: left.coldDead - right.coldDead)
-    }
-}
-
-/// The figures of several runs of clients.
-struct FinishFigures {
-    private var rates: [Double] = []
-    private var medians: [Double] = []
-    private var worst: [Double] = []
-    private var walPerRequest: [Double] = []
-    private var walPerByte: [Double] = []
-    private var dead: [Double] = []
-    private var coldDead: [Double] = []
-
-    mutating func add(_ tallies: [QueueClient.Tally], cost: Footprint, workload: QueueWorkload) {
-        let requests = Double(tallies.requests)
-        rates.append(requests / tallies.seconds)
-        medians.append(tallies.claimMilliseconds(percentile: 0.5))
-        worst.append(tallies.claimMilliseconds(percentile: 0.99))
-        walPerRequest.append(Double(cost.wal) / requests)
-        walPerByte.append(Double(cost.wal) / requests / Double(workload.completion.count))
-        dead.append(Double(cost.dead) / requests)
-        coldDead.append(Double(cost.coldDead) / requests)
-    }
-
-    func report(_ which: [(String, String)], to report: BenchReport) {
-        report.line("queue finish", which, samples: rates, unit: "requests/s")
-        report.line("queue claim p50", which, samples: medians, unit: "ms")
-        report.line("queue claim p99", which, samples: worst, unit: "ms")
-        report.line("queue WAL", which, samples: walPerRequest, unit: "bytes/request")
-        report.line("queue WAL", which, samples: walPerByte, unit: "bytes/byte of result")
-        report.line("queue dead tuples", which, samples: dead, unit: "/request")
-        report.line("queue dead tuples, not heap-only", which, samples: coldDead, unit: "/request")
     }
 }

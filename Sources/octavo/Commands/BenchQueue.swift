@@ -16,14 +16,22 @@ struct BenchQueue: AsyncParsableCommand {
               octavo bench queue
               octavo bench queue --group 256 --processes 4 --runs 5 --json
               octavo bench queue --model models/Llama-3.2-1B/tokenizer.json --group none
+              octavo bench queue --rows none --group none --backlog 10k,10m
+              octavo bench queue --rows none --group none --backlog 10k,1m --batches 1000
+              octavo bench queue --rows none --group none --disturbed 400000
             """)
     @OptionGroup var logs: LogOptions
     @Option(help: "The URL of a server to measure on, as a role that may make databases.") var database: String?
     @Option(help: "A model whose tokenizer counts tokens in a second measurement of enqueueing.") var model: String?
     @Option(help: "Requests of each measurement, or none for no enqueueing and exporting.")
-    var rows = NumberList([200_000])
+    var rows = CountList([200_000])
     @Option(help: "Sizes of leases, or none.") var group = NumberList([8, 32, 256])
     @Option(help: "Numbers of worker processes.") var processes = NumberList([1, 4])
+    @Option(help: "Requests queued, small ones, while claims and questions are timed; or none.")
+    var backlog = CountList([])
+    @Option(help: "In how many batches these are.") var batches = 1
+    @Option(help: "Requests worked off undisturbed, through a restart of the server and other faults; 0 leaves it out.")
+    var disturbed = 0
     @Option(help: "Bytes of a prompt.") var promptBytes = 600
     @Option(help: "Bytes of an answer's body.") var completionBytes = 1200
     @Option(help: "How often each is measured.") var runs = 3
@@ -33,6 +41,9 @@ struct BenchQueue: AsyncParsableCommand {
         guard (1...100).contains(runs) else { throw ValidationError("--runs must be between 1 and 100") }
         guard (1...100_000).contains(promptBytes), (200...1_000_000).contains(completionBytes) else {
             throw ValidationError("--prompt-bytes must be 1 to 100000, --completion-bytes 200 to 1000000")
+        }
+        guard (1...100_000).contains(batches), (0...100_000_000).contains(disturbed) else {
+            throw ValidationError("--batches must be 1 to 100000, --disturbed 0 to 100000000")
         }
     }
 
@@ -58,9 +69,31 @@ struct BenchQueue: AsyncParsableCommand {
                     }
                 }
                 for count in rows.numbers { try await bench.export(rows: count) }
+                for count in backlog.numbers { try await bench.scale(rows: count, batches: min(batches, count)) }
+                if disturbed > 0 { try await bench.retain(rows: disturbed, group: 32, processes: 4) }
             }
         }
     }
+}
+
+/// Numbers such as `10k,10m`, or none.
+struct CountList: ExpressibleByArgument {
+    var numbers: [Int]
+
+    init(_ numbers: [Int]) { self.numbers = numbers }
+
+    init?(argument: String) {
+        numbers = []
+        guard argument != "none" else { return }
+        for part in argument.lowercased().split(separator: ",", omittingEmptySubsequences: false) {
+            let unit = part.hasSuffix("k") ? 1000 : part.hasSuffix("m") ? 1_000_000 : 1
+            guard let number = Int(unit == 1 ? part : part.dropLast()), (1...1_000_000_000 / unit).contains(number)
+            else { return nil }
+            numbers.append(number * unit)
+        }
+    }
+
+    var defaultValueDescription: String { numbers.isEmpty ? "none" : numbers.map(String.init).joined(separator: ",") }
 }
 
 /// A process that `bench queue` starts.

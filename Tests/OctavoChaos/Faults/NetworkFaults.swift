@@ -34,7 +34,7 @@ extension Fault {
 
     private static func loseReplies(_ trial: Trial) async throws {
         let before = trial.proxy.losses
-        trial.proxy.set(.losesReplies(to: "finish_v1", oneIn: 2))
+        trial.proxy.set(.losesReplies(to: "finish_v2", oneIn: 2))
         let total = try await trial.integer("SELECT sum(total)::bigint FROM octavo.batches")
         try await trial.wait(for: "ten replies to be lost") {
             if trial.proxy.losses >= before + 10 { return true }
