@@ -52,9 +52,10 @@ BEGIN
          WHERE b.state = 1 AND (b.model IS NULL OR b.model = ANY (p_models))
            AND (p_only_batch IS NULL OR b.id = p_only_batch)
          ORDER BY
-            -- Ten minutes of waiting are worth one step of priority, but never make a batch urgent.
+            -- Ten minutes of waiting are worth one step of priority, but never make a batch urgent. (extract gives a
+            -- numeric, which takes three times as long with a thousand batches.)
             CASE WHEN b.priority = 0 THEN 0
-                 ELSE greatest(1, b.priority - floor(extract(epoch FROM v_now - b.activated_at) / 600)) END,
+                 ELSE greatest(1, b.priority - floor(date_part('epoch', v_now - b.activated_at) / 600)) END,
             b.vtime, b.id
     LOOP
         v_spent := 0;

@@ -4,7 +4,7 @@ public import OctavoQueue
 /// Writes the results of a batch to files.
 ///
 /// Works at any moment, also while the batch is running: every window of requests is read in a short transaction of its
-/// own. The files appear whole or not at all. Memory holds one window.
+/// own, while the one before is written. The files appear whole or not at all. Memory holds two windows.
 public struct Exporter: Sendable {
     private let options: ExportOptions
     private let queue: Queue
@@ -41,10 +41,14 @@ public struct Exporter: Sendable {
                 settings, fixedTime: options.fixedTime, includesRequests: options.includesPrompt),
             output: output, errors: errors)
         var window = 0
-        while let rows = try await rows(window, for: export) {
-            try export.write(rows, rejected: try await rejectedAnswers(to: rows))
+        let needsBodies = export.needsRequestBodies
+        var next = try await rows(window, withBodies: needsBodies)
+        while let rows = next {
             window += 1
+            async let following = self.rows(window, withBodies: needsBodies)
+            try export.write(rows, rejected: try await rejectedAnswers(to: rows))
             progress(export.counts)
+            next = try await following
         }
         let counts = export.counts
         guard counts.total == summary.total else {
@@ -69,9 +73,8 @@ public struct Exporter: Sendable {
     }
 
     /// A window of the batch, in the order of the output; nil past the last.
-    private func rows(_ window: Int, for export: WindowExport) async throws -> [ExportRow]? {
-        let rows = try await queue.export(
-            batch: options.batch, window: window, includesRequestBodies: export.needsRequestBodies)
+    private func rows(_ window: Int, withBodies: Bool) async throws -> [ExportRow]? {
+        let rows = try await queue.export(batch: options.batch, window: window, includesRequestBodies: withBodies)
         guard options.order == .completion else { return rows }
         return rows?.sorted { left, right in
             (left.outcome.time, left.line) < (right.outcome.time, right.line)

@@ -37,9 +37,10 @@ struct FinishFigures {
         report.line("queue finish", which, samples: rates, unit: "requests/s")
         reportClaims(which, to: report)
         report.line("queue WAL", which, samples: walPerRequest, unit: "bytes/request")
-        report.line("queue WAL", which, samples: walPerByte, unit: "bytes/byte of result")
-        report.line("queue dead tuples", which, samples: dead, unit: "/request")
-        report.line("queue dead tuples, not heap-only", which, samples: coldDead, unit: "/request")
+        report.line("queue WAL, of the results' bytes", which, samples: walPerByte.map { 100 * $0 }, unit: "%")
+        report.line("queue dead tuples", which, samples: dead.map { 1000 * $0 }, unit: "/1000 requests")
+        report.line(
+            "queue dead tuples, not heap-only", which, samples: coldDead.map { 1000 * $0 }, unit: "/1000 requests")
     }
 
     /// Only what is known of claims.

@@ -24,7 +24,7 @@ extension QueueBenchmark {
             var samples: [Double] = []
             for _ in 0..<runs {
                 try await load(windows(rows))
-                let tallies = try await run(disturbance, rows: rows, group: group, processes: processes)
+                let tallies = try await run(disturbance, group: group, processes: processes)
                 guard tallies.requests == rows else {
                     throw CommandFailure(.internalError, "\(tallies.requests) of \(rows) requests were finished")
                 }
@@ -40,7 +40,7 @@ extension QueueBenchmark {
     }
 
     private func run(
-        _ disturbance: Disturbance, rows: Int, group: Int, processes: Int
+        _ disturbance: Disturbance, group: Int, processes: Int
     ) async throws -> [QueueClient.Tally] {
         let writer = try PostgresSession(PostgresConfiguration(connectionString: database.url), logger: logger)
         if disturbance == .idleTransaction {
@@ -52,25 +52,34 @@ extension QueueBenchmark {
             case .none, .idleTransaction: break
             case .restart:
                 try await Task.sleep(for: .seconds(2))
-                try database.cluster?.stop()
-                _ = try database.cluster?.start()
-            case .terminate: try await terminateUntilDone(rows)
+                let seconds = try await Self.seconds {
+                    try database.cluster?.stop()
+                    _ = try database.cluster?.start()
+                }
+                report.line("queue server away", [("disturbance", disturbance.rawValue)], value: seconds, unit: "s")
+            case .terminate: try await terminateUntilDone()
             }
         }
     }
 
-    /// Kills one connection each second while requests are unfinished.
-    private func terminateUntilDone(_ rows: Int) async throws {
-        while try await queue.status().contains(where: { $0.summary.unfinished > 0 }) {
-            try await connection.run { session in
+    /// Kills one connection each second while requests wait.
+    private func terminateUntilDone() async throws {
+        while try await killConnection() { try await Task.sleep(for: .seconds(1)) }
+    }
+
+    /// Kills a connection of a client; false when no request waits.
+    private func killConnection() async throws -> Bool {
+        try await connection.run { session in
+            let isBusy = try session.query("SELECT EXISTS (SELECT FROM octavo.segments)").only().bool(0)
+            if isBusy {
                 try session.query(
                     """
                     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                     WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%octavo.%_v%'
+                     WHERE datname = current_database() AND pid <> pg_backend_pid() AND query ~ '(claim|finish)_v'
                      ORDER BY random() LIMIT 1
                     """)
             }
-            try await Task.sleep(for: .seconds(1))
+            return isBusy
         }
     }
 }
