@@ -40,11 +40,10 @@ public struct Exporter: Sendable {
             errorWriter: OpenAILineWriter(
                 settings, fixedTime: options.fixedTime, includesRequests: options.includesPrompt),
             output: output, errors: errors)
-        var window = 0
         let needsBodies = export.needsRequestBodies
-        var next = try await rows(window, withBodies: needsBodies)
-        while let rows = next {
-            window += 1
+        var next = try await rows(0, withBodies: needsBodies)
+        for window in 1... {
+            guard let rows = next else { break }
             async let following = self.rows(window, withBodies: needsBodies)
             try export.write(rows, rejected: try await rejectedAnswers(to: rows))
             progress(export.counts)
