@@ -1,6 +1,7 @@
 import Foundation
 import OctavoCore
 import OctavoFiles
+import OctavoQueue
 import OctavoTestSupport
 import Testing
 

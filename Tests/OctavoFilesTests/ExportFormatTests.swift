@@ -1,6 +1,7 @@
 import Foundation
 import OctavoCore
 import OctavoFiles
+import OctavoPostgres
 import OctavoQueue
 import Testing
 

@@ -133,7 +133,7 @@ import Testing
             _ = try await fixture.queue.mustClaim(8)
             _ = try await fixture.queue.mustClaim(8)
             #expect(try await fixture.queue.export(batch: id, window: 0)?.count == 3000)
-            try await fixture.strings("SELECT pg_stat_force_next_flush()::text")
+            _ = try await fixture.strings("SELECT pg_stat_force_next_flush()::text")
             let scans = try await fixture.integers(
                 "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'requests_custom_id_unique'")
             #expect(scans == [0])

@@ -69,6 +69,9 @@ public struct RequestBody: Sendable, Hashable {
         }
     }
 
+    /// How many choices its response has.
+    public var choiceCount: Int { promptCount * choicesPerPrompt }
+
     /// How many completions the whole request needs.
     public var sampleCount: Int { promptCount * samplesPerPrompt }
 

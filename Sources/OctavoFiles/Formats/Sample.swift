@@ -53,7 +53,9 @@ extension Sample {
             guard case .text(let prompt) = prompts[index / request.choicesPerPrompt] else {
                 throw .unsuitable(UnsuitableSample("has a prompt of token ids, not of text"))
             }
-            exchange = .completion(prompt: prompt, answer: text)
+            // With `echo`, the text begins with the prompt.
+            let answer = request.echoes && text.hasPrefix(prompt) ? String(text.dropFirst(prompt.count)) : text
+            exchange = .completion(prompt: prompt, answer: answer)
         }
         self.index = request.choiceCount > 1 ? index : nil
         isCutOff = choice["finish_reason"] == "length"
