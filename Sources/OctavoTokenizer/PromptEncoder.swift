@@ -104,7 +104,7 @@ private final class RequestTemplate: Sendable {
     func format(_ source: String) throws(RequestError) -> ChatFormat {
         if let known = last.withLock({ $0?.source == source ? $0?.template : nil }) { return .template(known) }
         do {
-            let template = try ChatTemplate(source: source, name: "chat_template")
+            let template = try ChatTemplate(source: source, name: "the request's template")
             last.withLock { $0 = (source, template) }
             return .template(template)
         } catch {

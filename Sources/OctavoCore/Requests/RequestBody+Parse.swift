@@ -69,8 +69,8 @@ extension RequestFields {
     fileprivate func rejectUnsupported() throws(RequestError) {
         for parameter in RequestParameter.all where parameter.treatment == .refused {
             guard let value = value(parameter.name), !parameter.neutralValues.contains(value) else { continue }
-            let message =
-                parameter.neutralValues.first.map { "only \($0.jsonText) is supported" } ?? "is not supported"
+            let only = parameter.neutralValues.first { $0 != false && $0 != "" }
+            let message = only.map { "only \($0.jsonText) is supported" } ?? "is not supported"
             throw RequestError(message, parameter: parameter.name, code: "unsupported_parameter")
         }
     }
