@@ -32,6 +32,21 @@ extension CommandLineTests {
             }
         }
 
+        @Test func `members that nobody knows are named once, and the number of alternatives is configured`()
+            async throws
+        {
+            try await Workbench.with { bench in
+                let line = #"{"prompt": "x", "temprature": 1, "priority": 3, "logprobs": 2000, "zeta": null}"#
+                let path = try bench.write("in.jsonl", "\(line)\n\(line)\n")
+                let refused = try await bench.octavo("enqueue", path)
+                #expect(refused.status == 65 && refused.standardError.contains("logprobs: must be between 0 and 1024"))
+                let queued = try await bench.octavo("enqueue", path, "--max-logprobs", "2000")
+                #expect(queued.status == 0, "\(queued.standardError)")
+                let warning = "members that Octavo does not know are ignored: \"temprature\", \"zeta\""
+                #expect(queued.standardError.split(separator: "\n").count { $0.contains(warning) } == 1)
+            }
+        }
+
         @Test func `two processes that enqueue one file make one batch`() async throws {
             try await Workbench.with { bench in
                 let path = try bench.write("in.jsonl", rows(Self.rowCount))
