@@ -106,7 +106,7 @@ import Testing
         ("{\"messages\": [{\"content\": \"x\"}]}", "messages[0].role: missing"),
         ("{\"messages\": [], \"id\": 1}", "messages: must not be empty"),
         ("{\"prompt\": \"x\", \"temperature\": \"hot\"}", "temperature: must be a number, found string"),
-        ("{\"prompt\": \"x\", \"max_tokens\": 0}", "max_tokens: must be between 1 and 2147483647, found 0"),
+        ("{\"prompt\": \"x\", \"max_tokens\": 0}", "max_tokens: must be at least 1"),
         ("{\"prompt\": \"x\", \"stream\": true}", "stream: is not supported"),
         ("{\"prompt\": \"x\", \"messages\": []}", "prompt: give either messages or prompt, not both"),
         (batchLine("custom_id="), "custom_id: missing"),
