@@ -26,6 +26,8 @@ public struct EnqueueOptions: Sendable {
     public var weight = 1
     /// How often a request is tried before its failure is final.
     public var maximumAttempts = 4
+    /// When what is unfinished is given up; `nil` is never. Counts for a new batch alone: one that is there keeps its own.
+    public var deadline: BatchDeadline?
     /// Whether invalid lines are left out instead of stopping everything.
     public var skipsInvalid = false
     /// A file for all errors found, one JSON object a line.

@@ -87,7 +87,7 @@ public struct Enqueuer: Sendable {
             name: options.name ?? defaultName, idempotencyKey: fingerprint.key, fileIdentity: fingerprint.key,
             model: options.model, settings: JSONValue.object(options.settings).jsonText, seed: fingerprint.seed,
             priority: options.priority, weight: options.weight, maximumAttempts: options.maximumAttempts,
-            source: source)
+            source: source, deadline: options.deadline)
     }
 
     /// All files, as messages and the batch name them.

@@ -28,7 +28,7 @@ public struct ExportOptions: Sendable {
     public var batch: Int64
     /// The file for finished requests; `nil` is standard output.
     public var output: String?
-    /// The file for failed and cancelled requests. `nil` puts them beside the output file, as `NAME.errors.jsonl`, if
+    /// The file for failed, cancelled and expired requests. `nil` puts them beside the output file, as `NAME.errors.jsonl`, if
     /// there are any, and only counts them when the output is standard output.
     public var errors: String?
     /// The order of the lines.
@@ -66,6 +66,8 @@ public struct ExportCounts: Sendable, Hashable {
     public var failed = 0
     /// Requests that were cancelled, each a line of the errors.
     public var cancelled = 0
+    /// Requests whose batch's deadline passed before they ended, each a line of the errors.
+    public var expired = 0
     /// Requests still to be done, which are not exported.
     public var pending = 0
     /// Lines of the output: one for every finished request in OpenAI's form, for every answer or pair in others.
@@ -83,9 +85,9 @@ public struct ExportCounts: Sendable, Hashable {
     public init() {}
 
     /// All requests.
-    public var total: Int { finished + failed + cancelled + pending }
+    public var total: Int { finished + failed + cancelled + expired + pending }
     /// The lines of the errors.
-    public var errors: Int { failed + cancelled }
+    public var errors: Int { failed + cancelled + expired }
 }
 
 /// A finished request with an answer that the format cannot express.

@@ -26,6 +26,7 @@ public struct Exporter: Sendable {
     /// - Throws: `BatchFileError` when a file cannot be written, `ExportError` when the database contradicts itself, and
     ///   what the queue throws. No file is touched then.
     public func run() async throws -> ExportResult {
+        try await queue.expireOverdue()
         let summary = try await queue.batchSummary(options.batch)
         let settings = try await settings(of: options.batch)
         var rejectedSettings: BatchSettings?
@@ -120,7 +121,7 @@ extension ExportRow.Outcome {
         switch self {
         case .finished(_, let finishedAt): finishedAt
         case .failed(_, _, _, let failedAt): failedAt
-        case .cancelled, .pending: .max
+        case .cancelled, .expired, .pending: .max
         }
     }
 }

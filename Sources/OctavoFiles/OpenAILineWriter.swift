@@ -60,11 +60,24 @@ struct OpenAILineWriter {
         bytes.append(contentsOf: "}},\"error\":null}\n".utf8)
     }
 
-    /// Appends the line of a cancelled request.
-    func appendCancelled(_ row: ExportRow, to bytes: inout [UInt8]) {
+    /// Why a request was given up; the raw value is OpenAI's code.
+    enum Surrender: String {
+        case cancelled = "batch_cancelled"
+        case expired = "batch_expired"
+
+        fileprivate var message: String {
+            switch self {
+            case .cancelled: "This request was not answered because the batch was cancelled."
+            case .expired: "This request could not be answered before the batch's deadline."
+            }
+        }
+    }
+
+    /// Appends the line of a request that was given up with its batch.
+    func appendGivenUp(_ row: ExportRow, as reason: Surrender, to bytes: inout [UInt8]) {
         appendHead(row, Identifiers(batchKey: batchKey, row), to: &bytes)
-        let message = "This request was not answered because the batch was cancelled."
-        bytes.append(contentsOf: "null,\"error\":{\"code\":\"batch_cancelled\",\"message\":\"\(message)\"}}\n".utf8)
+        bytes.append(
+            contentsOf: "null,\"error\":{\"code\":\"\(reason.rawValue)\",\"message\":\"\(reason.message)\"}}\n".utf8)
     }
 
     private func appendHead(_ row: ExportRow, _ ids: Identifiers, to bytes: inout [UInt8]) {

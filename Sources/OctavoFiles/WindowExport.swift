@@ -46,7 +46,10 @@ struct WindowExport {
             }
         case .cancelled:
             counts.cancelled += 1
-            try errors?.append { errorWriter.appendCancelled(row, to: &$0) }
+            try errors?.append { errorWriter.appendGivenUp(row, as: .cancelled, to: &$0) }
+        case .expired:
+            counts.expired += 1
+            try errors?.append { errorWriter.appendGivenUp(row, as: .expired, to: &$0) }
         case .pending: counts.pending += 1
         }
     }

@@ -18,6 +18,10 @@ public enum SQLState {
     public static let undefinedTable = "42P01"
     /// No such function, or none that takes arguments of these types.
     public static let undefinedFunction = "42883"
+    /// A write on a standby, or in a transaction that may only read.
+    public static let readOnlyTransaction = "25006"
+    /// A lock that was not to be had within `lock_timeout`.
+    public static let lockNotAvailable = "55P03"
     /// Concurrent transactions that cannot be put in an order; run it again.
     public static let serializationFailure = "40001"
     /// Two transactions waited for each other; run it again.

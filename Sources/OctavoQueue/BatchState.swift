@@ -1,6 +1,6 @@
 import OctavoPostgres
 
-/// What is being done with a batch; the raw value is the code in the database.
+/// What is being done with a batch; the raw value is the code in the database, but for `expired`.
 public enum BatchState: Int16, Sendable, CaseIterable {
     /// Its file is being read; nothing is claimed yet.
     case loading = 0
@@ -14,6 +14,15 @@ public enum BatchState: Int16, Sendable, CaseIterable {
     case completed = 4
     /// Its rows are being deleted.
     case deleting = 5
+    /// As `cancelled`, by the clock: its deadline has passed. Stored as cancelled with a mark beside it, which is all that
+    /// workers need to know, also those that know no deadlines.
+    case expired = 6
+
+    /// The state as a column of `octavo.batches`.
+    static let sql = "CASE WHEN is_expired AND state = 3 THEN 6 ELSE state END AS state"
+
+    /// The states that the database knows.
+    static let stored = allCases.filter { $0 != .expired }
 
     /// The state's name, for people and for JSON.
     public var name: String { "\(self)" }

@@ -28,12 +28,16 @@ public struct BatchSummary: Sendable, Hashable {
     public var createdAt: Double
     /// When the first request was claimed.
     public var startedAt: Double?
-    /// When the last request ended, or the batch was cancelled.
+    /// When the last request ended, or the batch was cancelled or expired.
     public var completedAt: Double?
+    /// When what is unfinished is given up; nil: never.
+    public var deadlineAt: Double?
+    /// The share of work among batches of equal priority.
+    public var weight: Int
     /// The server's time of this summary.
     public var readAt: Double
 
-    /// Requests that have not ended; in a cancelled batch, they never will.
+    /// Requests that have not ended; in a cancelled or expired batch, they never will.
     public var unfinished: Int { total - done - failed }
     /// Seconds from the first claim to the end or to now; nil before.
     public var secondsRunning: Double? {
@@ -87,4 +91,6 @@ public struct WorkerStatus: Sendable, Hashable {
     public var tokensPerSecond: Double
     /// Requests that it is working on.
     public var currentRequests: Int
+    /// The program that it runs, as in `octavo 0.1.0`; empty if it did not say.
+    public var program: String
 }

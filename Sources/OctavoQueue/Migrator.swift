@@ -17,17 +17,36 @@ public struct Migrator: Sendable {
 
     /// Applies what is missing, all in one transaction; several programs at once do it one after the other.
     ///
+    /// Workers may be at work meanwhile. What they hold is waited for, but not for long, since whoever comes after waits
+    /// behind the migration: then, and if one of the two has to yield to the other, it is tried again.
+    ///
     /// - Returns: the names of the migrations that were applied.
     /// - Throws: `QueueError.schemaNewer`; `PostgresError`.
     @discardableResult
     public func migrate() async throws -> [String] {
-        let migrations = migrations
+        for _ in 0..<5 {
+            do {
+                return try await apply()
+            } catch let error as PostgresError where Self.yielding.contains(error.sqlState) {
+                try await Task.sleep(for: .milliseconds(500))
+            }
+        }
+        return try await apply()
+    }
+
+    private static let yielding: Set<String?> = [SQLState.lockNotAvailable, SQLState.deadlockDetected]
+
+    private func apply() async throws -> [String] {
+        let (migrations, known) = (migrations, known)
         return try await connection.run { session in
             try session.transaction { session in
                 _ = try session.rows(LockMigrations())
-                let found = try session.row(FindMigrations()) ? try session.rows(FindSchemaVersion()).first : nil
-                let known = migrations.last?.version ?? 0
-                if let found, found > known { throw QueueError.schemaNewer(found: found, known: known) }
+                let found = try session.schemaVersion()
+                if let found, found > known {
+                    try session.checkCompatibility(found: found, known: known)
+                    return []
+                }
+                try session.execute("SET LOCAL lock_timeout = '5s'", name: "LimitWaiting")
                 if found == nil { try session.execute(Self.preparation, name: "PrepareSchema") }
                 let missing = migrations.filter { $0.version > found ?? 0 }
                 for migration in missing {
@@ -39,17 +58,35 @@ public struct Migrator: Sendable {
         }
     }
 
-    /// Checks, changing nothing, that the database has the version of this program.
+    /// Migrates a database that holds no queue yet, and checks any other: an older one is brought up to date by a person,
+    /// who knows whether other programs are at work on it.
     ///
-    /// - Throws: `QueueError.schemaMissing`, `.schemaOutdated`, `.schemaNewer`; `PostgresError`.
-    public func verify() async throws {
-        let known = migrations.last?.version ?? 0
-        let found = try await connection.run { session in
-            try session.row(FindMigrations()) ? try session.rows(FindSchemaVersion()).first : nil
+    /// - Throws: as `migrate` and `verify`.
+    public func prepare() async throws {
+        do {
+            try await verify()
+        } catch QueueError.schemaMissing {
+            try await migrate()
         }
-        guard let found else { throw QueueError.schemaMissing }
-        if found < known { throw QueueError.schemaOutdated(found: found, needed: known) }
-        if found > known { throw QueueError.schemaNewer(found: found, known: known) }
+    }
+
+    /// The version of this program.
+    var known: Int { migrations.last?.version ?? 0 }
+
+    /// Checks, changing nothing, that the database has the version of this program, or a newer one on which programs of
+    /// this version still work.
+    ///
+    /// - Returns: the version that the database has, and this program's.
+    /// - Throws: `QueueError.schemaMissing`, `.schemaOutdated`, `.schemaNewer`; `PostgresError`.
+    @discardableResult
+    public func verify() async throws -> (found: Int, known: Int) {
+        let known = known
+        return try await connection.run { session in
+            guard let found = try session.schemaVersion() else { throw QueueError.schemaMissing }
+            if found < known { throw QueueError.schemaOutdated(found: found, needed: known) }
+            if found > known { try session.checkCompatibility(found: found, known: known) }
+            return (found, known)
+        }
     }
 
     /// What must be there before the first migration. An administrator may have made the schema, for a role that may not.
@@ -69,6 +106,20 @@ public struct Migrator: Sendable {
         """
 }
 
+extension PostgresSession {
+    /// The version of the last migration that was applied; nil if none ever was.
+    fileprivate func schemaVersion() throws -> Int? {
+        try row(FindMigrations()) ? try row(FindSchemaVersion()) : nil
+    }
+
+    /// Checks that programs of version `known` may work on a schema that is newer.
+    fileprivate func checkCompatibility(found: Int, known: Int) throws {
+        // A schema without this column is older than any program that looks for it.
+        let oldest = try row(FindOldestProgram())
+        if known < oldest { throw QueueError.schemaNewer(found: found, known: known) }
+    }
+}
+
 /// Held to the transaction's end, unlike a session's lock, and so safe behind a connection pool. The key is "octavo" in
 /// ASCII.
 private struct LockMigrations: Statement {
@@ -86,6 +137,12 @@ private struct FindMigrations: Statement {
 
 private struct FindSchemaVersion: Statement {
     static let sql = "SELECT coalesce(max(version), 0) FROM octavo.migrations"
+
+    static func decode(_ row: PostgresRow) throws -> Int { try row.int(0) }
+}
+
+private struct FindOldestProgram: Statement {
+    static let sql = "SELECT coalesce(max(oldest_program), 0) FROM octavo.migrations"
 
     static func decode(_ row: PostgresRow) throws -> Int { try row.int(0) }
 }

@@ -20,11 +20,14 @@ public struct NewBatch: Sendable {
     public var maximumAttempts: Int
     /// The file's name, for people.
     public var source: String
+    /// When to give up what is unfinished; nil: never.
+    public var deadline: BatchDeadline?
 
     /// Makes a batch of ordinary priority.
     public init(
         name: String, idempotencyKey: String, fileIdentity: String, model: String? = nil, settings: String = "{}",
-        seed: Int64, priority: Int = 2, weight: Int = 1, maximumAttempts: Int = 4, source: String
+        seed: Int64, priority: Int = 2, weight: Int = 1, maximumAttempts: Int = 4, source: String,
+        deadline: BatchDeadline? = nil
     ) {
         self.name = name
         self.idempotencyKey = idempotencyKey
@@ -36,7 +39,19 @@ public struct NewBatch: Sendable {
         self.weight = weight
         self.maximumAttempts = maximumAttempts
         self.source = source
+        self.deadline = deadline
     }
+}
+
+/// When a batch's unfinished requests are given up, by the server's clock.
+public enum BatchDeadline: Sendable, Hashable {
+    /// So long after the batch was made.
+    case after(Duration)
+    /// At a time, in seconds since 1970.
+    case at(Double)
+
+    var duration: Duration? { if case .after(let duration) = self { duration } else { nil } }
+    var time: Double? { if case .at(let time) = self { time } else { nil } }
 }
 
 /// How far the loading of a batch has come.

@@ -7,7 +7,7 @@ extension Queue {
     public func cancel(_ batch: Int64) async throws {
         try await perform { session in
             guard try session.rows(CancelBatch(batch: batch)).isEmpty else { return }
-            try session.refuse(batch, "cancelled", unless: .cancelled)
+            try session.refuse(batch, "cancelled", unless: .cancelled, .expired)
         }
         // In a transaction of its own, so that it holds no batch while it locks segments. A claim that is just being
         // made may keep one, which nobody will look at.
@@ -47,20 +47,27 @@ extension Queue {
         }
     }
 
-    /// Deletes a batch and all its rows, window by window; interrupted, it can be repeated.
+    /// Changes what claims go by from now on; what is leased stays leased.
     ///
-    /// - Throws: `QueueError.noSuchBatch`; `PostgresError`.
-    public func delete(_ batch: Int64) async throws {
-        guard try await !rows(MarkDeleting(batch: batch, from: BatchState.allCases)).isEmpty else {
-            throw QueueError.noSuchBatch("\(batch)", existing: try await batchNames())
+    /// - Parameters:
+    ///   - priority: 0 is urgent; a greater number waits for lesser ones.
+    ///   - weight: the share of work among batches of equal priority, from 1; nil leaves it.
+    /// - Throws: `QueueError.wrongState` for a batch that has ended, `.noSuchBatch`; `PostgresError`.
+    public func prioritize(_ batch: Int64, priority: Int?, weight: Int?) async throws {
+        try await perform { session in
+            let change = PrioritizeBatch(batch: batch, priority: priority, weight: weight)
+            guard try session.rows(change).isEmpty else { return }
+            try session.refuse(batch, "prioritized")
         }
-        try await deleteRows(of: batch)
     }
 
-    /// Deletes the rows of a batch that is marked so, the batch itself last.
-    func deleteRows(of batch: Int64) async throws {
-        while try await row(DeleteWindow(batch: batch)) {
-            try Task.checkCancellation()
+    /// Gives up what is unfinished of batches whose deadline has passed, as the server's clock has it. Workers do so with
+    /// every heartbeat; whoever looks at batches calls this first, lest none is running.
+    public func expireOverdue() async throws {
+        do {
+            _ = try await rows(ExpireOverdue())
+        } catch let error as PostgresError where error.sqlState == SQLState.readOnlyTransaction {
+            return  // a standby shows what its primary has been told
         }
     }
 
@@ -78,7 +85,7 @@ extension Queue {
     }
 
     /// The newest batches, as messages list them.
-    private func batchNames() async throws -> [String] {
+    func batchNames() async throws -> [String] {
         try await rows(FindBatchNames())
     }
 }
@@ -96,7 +103,7 @@ extension PostgresSession {
 }
 
 struct FindBatchState: Statement {
-    static let sql = "SELECT state FROM octavo.batches WHERE id = $1"
+    static let sql = "SELECT \(BatchState.sql) FROM octavo.batches WHERE id = $1"
     var batch: Int64
 
     var parameters: [PostgresValue] { [.int(batch)] }
@@ -168,33 +175,31 @@ private struct RetryFailed: Statement {
     static func decode(_ row: PostgresRow) throws -> Int { try row.int(0) }
 }
 
-/// Marks a batch as being deleted, if it is in one of some states.
-struct MarkDeleting: Statement {
-    static let sql = "UPDATE octavo.batches SET state = 5 WHERE id = $1 AND state = ANY ($2) RETURNING id"
+private struct PrioritizeBatch: Statement {
+    static let sql = """
+        UPDATE octavo.batches
+           SET priority = coalesce($2::bigint, priority), weight = coalesce($3::bigint, weight)
+         WHERE id = $1 AND state IN (0, 1, 2) RETURNING id
+        """
     var batch: Int64
-    var from: [BatchState]
+    var priority: Int?
+    var weight: Int?
 
-    var parameters: [PostgresValue] { [.int(batch), .int2Array(from.map(\.rawValue))] }
+    var parameters: [PostgresValue] {
+        [.int(batch), .optional(priority, PostgresValue.int), .optional(weight, PostgresValue.int)]
+    }
 
     static func decode(_ row: PostgresRow) throws -> Int { try row.int("id") }
 }
 
-private struct DeleteWindow: Statement {
-    static let sql = "SELECT octavo.delete_window_v1($1)"
-    var batch: Int64
+private struct ExpireOverdue: Statement {
+    static let sql = "SELECT octavo.expire_overdue_v1()"
 
-    var parameters: [PostgresValue] { [.int(batch)] }
-
-    /// Whether there was a window.
-    static func decode(_ row: PostgresRow) throws -> Bool { try row.bool(0) }
+    static func decode(_ row: PostgresRow) {}
 }
 
-/// Segments that a claim holds are left alone: waiting for it could be a deadlock.
 private struct DeleteSegments: Statement {
-    static let sql = """
-        DELETE FROM octavo.segments WHERE id = ANY (ARRAY (
-            SELECT id FROM octavo.segments WHERE batch_id = $1 FOR UPDATE SKIP LOCKED))
-        """
+    static let sql = "SELECT octavo.sweep_segments_v1(ARRAY[$1::bigint])"
     var batch: Int64
 
     var parameters: [PostgresValue] { [.int(batch)] }

@@ -10,6 +10,8 @@ public struct ExportRow: Sendable {
         case failed(kind: String, statusCode: Int, error: String, at: Int64)
         /// Its batch was cancelled before it ended.
         case cancelled
+        /// Its batch's deadline passed before it ended.
+        case expired
         /// Not ended yet.
         case pending
     }
@@ -83,7 +85,8 @@ private struct ReadWindow: Statement {
         SELECT q.line, q.custom_id, CASE WHEN $4 THEN q.body END,
                r.body, extract(epoch FROM r.finished_at)::bigint,
                f.kind, f.status_code, f.error, extract(epoch FROM f.failed_at)::bigint,
-               (SELECT b.state IN (3, 5) FROM octavo.batches b WHERE b.id = $1)
+               (SELECT CASE WHEN b.is_expired THEN 6 WHEN b.state IN (3, 5) THEN 3 END FROM octavo.batches b
+                 WHERE b.id = $1)
           FROM (SELECT * FROM octavo.requests WHERE batch_id = $1 AND position >= $2 AND position < $3
                  ORDER BY batch_id, position) AS q
           LEFT JOIN octavo.results r
@@ -117,6 +120,10 @@ private struct ReadWindow: Statement {
             return .failed(
                 kind: kind, statusCode: try row.int(6), error: try row.string(7), at: Int64(try row.int(8)))
         }
-        return try row.bool(9) ? .cancelled : .pending
+        switch try row.optionalInt(9) {
+        case nil: return .pending
+        case 6: return .expired
+        default: return .cancelled
+        }
     }
 }

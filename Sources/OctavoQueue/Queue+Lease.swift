@@ -12,6 +12,8 @@ public struct WorkerBeat: Sendable {
     public var models: [String]
     /// What computes its answers.
     public var fingerprint: String
+    /// The program that it runs, as in `octavo 0.1.0`.
+    public var program: String
     /// Tokens generated per second, of late.
     public var tokensPerSecond: Double
     /// Requests that it is working on.
@@ -19,14 +21,15 @@ public struct WorkerBeat: Sendable {
 
     /// Makes a beat.
     public init(
-        name: String, host: String, processID: Int32, models: [String], fingerprint: String, tokensPerSecond: Double,
-        currentRequests: Int
+        name: String, host: String, processID: Int32, models: [String], fingerprint: String, program: String,
+        tokensPerSecond: Double, currentRequests: Int
     ) {
         self.name = name
         self.host = host
         self.processID = processID
         self.models = models
         self.fingerprint = fingerprint
+        self.program = program
         self.tokensPerSecond = tokensPerSecond
         self.currentRequests = currentRequests
     }
@@ -42,14 +45,15 @@ public struct LeaseHealth: Sendable, Hashable {
         self.batchStates = batchStates
     }
 
-    /// Batches whose requests may be given back, to go on later.
-    public var pausedBatches: [Int64] {
-        batchStates.filter { $0.value == .paused }.keys.sorted()
-    }
-
-    /// Batches whose results will be refused.
-    public var cancelledBatches: [Int64] {
-        batchStates.filter { $0.value == .cancelled || $0.value == .deleting }.keys.sorted()
+    /// Of some batches that the lease held requests of, those that need not be worked on: paused ones, whose requests may
+    /// be given back, to go on later; ones that were given up, whose results will be refused; and ones that are gone.
+    public func idleBatches(of batches: Set<Int64>) -> Set<Int64> {
+        batches.filter { batch in
+            switch batchStates[batch] {
+            case .loading, .active, .completed: false
+            case .paused, .cancelled, .expired, .deleting, nil: true
+            }
+        }
     }
 }
 
@@ -112,7 +116,7 @@ extension Queue {
 }
 
 private struct Heartbeat: Statement {
-    static let sql = "SELECT * FROM octavo.heartbeat_v1($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+    static let sql = "SELECT * FROM octavo.heartbeat_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
     var worker: WorkerBeat
     var tokens: [Int64]
     var timeToLive: Duration
@@ -120,7 +124,8 @@ private struct Heartbeat: Statement {
     var parameters: [PostgresValue] {
         [
             .text(worker.name), .text(worker.host), .int32(worker.processID), .textArray(worker.models),
-            .text(worker.fingerprint), .double(worker.tokensPerSecond), .int32(Int32(clamping: worker.currentRequests)),
+            .text(worker.fingerprint), .text(worker.program), .double(worker.tokensPerSecond),
+            .int32(Int32(clamping: worker.currentRequests)),
             .int8Array(tokens.sorted()), .double(timeToLive.seconds),
         ]
     }
@@ -157,7 +162,7 @@ private struct ReleaseLease: Statement {
 }
 
 private struct ReapLeases: Statement {
-    static let sql = "SELECT octavo.reap_v1($1)"
+    static let sql = "SELECT octavo.reap_v2($1)"
     var limit: Int
 
     var parameters: [PostgresValue] { [.int32(Int32(clamping: limit))] }

@@ -67,11 +67,6 @@ extension Queue {
         }
     }
 
-    /// Deletes a batch whose loading was given up; does nothing to any other.
-    public func discard(_ batch: Int64) async throws {
-        let isLoading = try await !rows(MarkDeleting(batch: batch, from: [.loading])).isEmpty
-        if isLoading { try await deleteRows(of: batch) }
-    }
 }
 
 extension PostgresSession {
@@ -120,8 +115,10 @@ extension PostgresError {
 private struct InsertBatch: Statement {
     static let sql = """
         INSERT INTO octavo.batches
-            (name, idempotency_key, file_identity, model, settings, seed, priority, weight, max_attempts, source)
-        VALUES ($1, $2, $3, $4, $5::text::json, $6, $7::bigint, $8::bigint, $9::bigint, $10)
+            (name, idempotency_key, file_identity, model, settings, seed, priority, weight, max_attempts, source,
+             deadline_at)
+        VALUES ($1, $2, $3, $4, $5::text::json, $6, $7::bigint, $8::bigint, $9::bigint, $10,
+                coalesce(to_timestamp($11), clock_timestamp() + make_interval(secs => $12)))
         ON CONFLICT (idempotency_key) DO NOTHING RETURNING id
         """
     var batch: NewBatch
@@ -131,6 +128,8 @@ private struct InsertBatch: Statement {
             .text(batch.name), .text(batch.idempotencyKey), .text(batch.fileIdentity),
             .optional(batch.model, PostgresValue.text), .text(batch.settings), .int(batch.seed), .int(batch.priority),
             .int(batch.weight), .int(batch.maximumAttempts), .text(batch.source),
+            .optional(batch.deadline?.time, PostgresValue.double),
+            .optional(batch.deadline?.duration) { .double($0.seconds) },
         ]
     }
 
@@ -139,7 +138,7 @@ private struct InsertBatch: Statement {
 
 private struct FindBatchLoad: Statement {
     static let sql = """
-        SELECT id, state, loaded_rows, loaded_bytes, file_identity, $2 AS is_new
+        SELECT id, \(BatchState.sql), loaded_rows, loaded_bytes, file_identity, $2 AS is_new
           FROM octavo.batches WHERE idempotency_key = $1
         """
     var key: String

@@ -39,12 +39,13 @@ extension Queue {
 
 private struct ReadSummary: Statement {
     static let columns = """
-        b.id, b.name, b.source, b.model, b.state, b.priority, greatest(b.total, b.loaded_rows) AS total, b.done,
+        b.id, b.name, b.source, b.model, \(BatchState.sql), b.priority, b.weight, greatest(b.total, b.loaded_rows) AS total, b.done,
         b.failed, b.prompt_tokens, b.completion_tokens,
         (SELECT count(*) FROM octavo.windows w WHERE w.batch_id = b.id) AS windows,
         extract(epoch FROM b.created_at)::float8 AS created_at,
         extract(epoch FROM b.started_at)::float8 AS started_at,
         extract(epoch FROM b.completed_at)::float8 AS completed_at,
+        extract(epoch FROM b.deadline_at)::float8 AS deadline_at,
         extract(epoch FROM clock_timestamp())::float8 AS read_at
         """
     static let sql = "SELECT \(columns) FROM octavo.batches b WHERE b.id = $1"
@@ -61,6 +62,7 @@ private struct ReadSummary: Statement {
             promptTokens: Int64(try row.int("prompt_tokens")),
             completionTokens: Int64(try row.int("completion_tokens")), createdAt: try row.double("created_at"),
             startedAt: try row.optionalDouble("started_at"), completedAt: try row.optionalDouble("completed_at"),
+            deadlineAt: try row.optionalDouble("deadline_at"), weight: try row.int("weight"),
             readAt: try row.double("read_at"))
     }
 }
@@ -127,7 +129,7 @@ private struct CountFailureKinds: Statement {
 
 private struct ReadWorkers: Statement {
     static let sql = """
-        SELECT name, host, pid, models, fingerprint, tokens_per_second, requests,
+        SELECT name, host, pid, models, fingerprint, program, tokens_per_second, requests,
                extract(epoch FROM started_at)::float8 AS started_at,
                extract(epoch FROM clock_timestamp() - seen_at)::float8 AS seconds_since_seen
           FROM octavo.workers WHERE seen_at > clock_timestamp() - interval '1 day' ORDER BY name
@@ -138,6 +140,7 @@ private struct ReadWorkers: Statement {
             name: try row.string("name"), host: try row.string("host"), processID: try row.int("pid"),
             models: try row.stringArray("models"), fingerprint: try row.string("fingerprint"),
             startedAt: try row.double("started_at"), secondsSinceSeen: try row.double("seconds_since_seen"),
-            tokensPerSecond: try row.double("tokens_per_second"), currentRequests: try row.int("requests"))
+            tokensPerSecond: try row.double("tokens_per_second"), currentRequests: try row.int("requests"),
+            program: try row.string("program"))
     }
 }

@@ -18,6 +18,8 @@ public enum QueueError: Error, Sendable, Hashable {
     case ambiguousName(String, batches: [Int64])
     /// The batch cannot be acted on so in its state.
     case wrongState(batch: Int64, state: BatchState, action: String)
+    /// The server has no such role.
+    case noSuchRole(String)
     /// The database has no queue.
     case schemaMissing
     /// The database's queue is older than this program.
@@ -50,6 +52,8 @@ extension QueueError: CustomStringConvertible {
                 + batches.map(String.init).joined(separator: ", ")
         case .wrongState(let batch, let state, let action):
             "batch \(batch) cannot be \(action): it is \(state.name)"
+        case .noSuchRole(let name):
+            "there is no role \"\(name)\"; make it first, in psql: CREATE ROLE \"\(name)\" LOGIN PASSWORD '...'"
         case .schemaMissing:
             "the database holds no queue yet; run: octavo database migrate"
         case .schemaOutdated(let found, let needed):

@@ -31,7 +31,8 @@ actor LeaseKeeper {
 
     /// Takes a lease into care.
     func keep(_ lease: Lease) -> LeaseWatch {
-        let watch = LeaseWatch(token: lease.token, requestCount: lease.requests.count)
+        let watch = LeaseWatch(
+            token: lease.token, requestCount: lease.requests.count, batches: Set(lease.requests.map(\.key.batchID)))
         watches[lease.token] = watch
         return watch
     }
@@ -68,7 +69,8 @@ actor LeaseKeeper {
         let tokens = Array(watches.keys)
         let beat = WorkerBeat(
             name: identity.name, host: identity.host, processID: identity.processID, models: configuration.modelNames,
-            fingerprint: configuration.fingerprint, tokensPerSecond: statistics.tokensPerSecond(),
+            fingerprint: configuration.fingerprint, program: configuration.program,
+            tokensPerSecond: statistics.tokensPerSecond(),
             currentRequests: currentRequests)
         let health = try await queue.heartbeat(
             worker: beat, tokens: tokens, timeToLive: configuration.leaseDuration)
@@ -82,7 +84,7 @@ actor LeaseKeeper {
                 watches[token] = nil
                 continue
             }
-            watch.drop(lease.pausedBatches + lease.cancelledBatches)
+            watch.drop(lease.idleBatches(of: watch.batches))
         }
     }
 

@@ -2,7 +2,7 @@ import OctavoEngine
 import OctavoQueue
 import Synchronization
 
-/// What heartbeats say of a lease, passed on to the engine: requests of cancelled or paused batches are dropped, and all
+/// What heartbeats say of a lease, passed on to the engine: requests of paused batches and of those given up are dropped, and all
 /// of them when the lease is lost.
 final class LeaseWatch: Sendable {
     private struct State {
@@ -20,11 +20,14 @@ final class LeaseWatch: Sendable {
     let token: Int64
     /// Requests that the lease holds.
     let requestCount: Int
+    /// The batches of these requests.
+    let batches: Set<Int64>
     private let state = Mutex(State())
 
-    init(token: Int64, requestCount: Int) {
+    init(token: Int64, requestCount: Int, batches: Set<Int64>) {
         self.token = token
         self.requestCount = requestCount
+        self.batches = batches
     }
 
     /// Whether another worker may have the requests by now.
@@ -49,10 +52,10 @@ final class LeaseWatch: Sendable {
         }
     }
 
-    /// Some batches were cancelled or paused.
-    func drop(_ batches: [Int64]) {
+    /// Some batches are no longer to be worked on.
+    func drop(_ batches: Set<Int64>) {
         state.withLock { state in
-            let new = Set(batches).subtracting(state.droppedBatches)
+            let new = batches.subtracting(state.droppedBatches)
             state.droppedBatches.formUnion(new)
             state.cancel(new)
         }

@@ -9,6 +9,8 @@ public struct WorkerConfiguration: Sendable {
     public var modelNames: [String]
     /// Identifies weights, tokenizer, template and numerics; part of every response and checkpoint.
     public var fingerprint: String
+    /// What the worker is called beside others of other versions, as in `octavo 0.1.0`.
+    public var program = "octavo"
     /// The parameters of requests that neither the request nor its batch gives: the model's own defaults. They can
     /// change answers, so `fingerprint` must depend on them.
     public var samplingDefaults = SamplingParameters()

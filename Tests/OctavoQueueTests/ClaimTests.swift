@@ -168,6 +168,6 @@ import Testing
 
 extension WorkerBeat {
     static let test = WorkerBeat(
-        name: "worker", host: "host", processID: 1, models: ["llama"], fingerprint: "f", tokensPerSecond: 12.5,
-        currentRequests: 3)
+        name: "worker", host: "host", processID: 1, models: ["llama"], fingerprint: "f",
+        program: "octavo test", tokensPerSecond: 12.5, currentRequests: 3)
 }

@@ -111,14 +111,15 @@ import Testing
             var health = try await fixture.queue.heartbeat(
                 worker: .test, tokens: [lease.token, 999], timeToLive: .seconds(60))
             #expect(health.keys.sorted() == [lease.token])
-            #expect(health[lease.token]?.pausedBatches == [id] && health[lease.token]?.cancelledBatches == [])
+            #expect(health[lease.token]?.batchStates == [id: .paused])
             try await fixture.queue.cancel(id)
             health = try await fixture.queue.heartbeat(worker: .test, tokens: [lease.token], timeToLive: .seconds(60))
-            #expect(health[lease.token]?.cancelledBatches == [id])
+            #expect(health[lease.token]?.batchStates == [id: .cancelled])
             #expect(try await fixture.queue.heartbeat(worker: .test, tokens: [], timeToLive: .seconds(1)) == [:])
 
             let worker = try #require(try await fixture.queue.workers().first)
             #expect(worker.name == "worker" && worker.models == ["llama"] && worker.tokensPerSecond == 12.5)
+            #expect(worker.program == "octavo test")
             #expect(worker.secondsSinceSeen < 30)
             try await fixture.queue.retire(worker: "worker")
             #expect(try await fixture.queue.workers() == [])

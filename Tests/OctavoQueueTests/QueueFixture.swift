@@ -159,3 +159,11 @@ extension QueueFixture {
         }
     }
 }
+
+/// Holds a thread until another raises it.
+final class Flag: Sendable {
+    private let semaphore = DispatchSemaphore(value: 0)
+
+    func raise() { semaphore.signal() }
+    func wait() { semaphore.wait() }
+}

@@ -209,7 +209,7 @@ import Testing
             // No process has the largest id that Linux can give.
             let dead = WorkerBeat(
                 name: "dead", host: successor.identity.host, processID: 4_194_304, models: ["letters"],
-                fingerprint: "fp", tokensPerSecond: 0, currentRequests: 6)
+                fingerprint: "fp", program: "octavo", tokensPerSecond: 0, currentRequests: 6)
             _ = try await fixture.queue.heartbeat(worker: dead, tokens: [], timeToLive: .seconds(3600))
             let claim = ClaimRequest(
                 worker: "dead", models: ["letters"], maximumRequests: 6, tokenBudget: .max, timeToLive: .seconds(3600),

@@ -13,6 +13,7 @@ protocol BatchCommand: AsyncParsableCommand {
 extension BatchCommand {
     func run() async throws {
         try await database.withQueue { queue, _, _ in
+            try await queue.expireOverdue()
             let id = try await queue.resolveBatch(batch)
             Console.note(try await act(on: id, queue: queue))
         }
@@ -77,6 +78,34 @@ struct Retry: BatchCommand {
     }
 }
 
+struct Prioritize: BatchCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Change the priority of a batch, or its share, while it waits or runs.",
+        discussion: """
+            What workers claim from now on goes by it; what they hold stays as it is.
+
+            Examples:
+              octavo prioritize nightly --priority 0
+              octavo prioritize 7 --priority 3 --weight 5
+            """)
+
+    @Argument(help: "The batch's id or name.") var batch: String
+    @Option(help: "0 is urgent; larger numbers wait for smaller ones.") var priority: Int?
+    @Option(help: "The batch's share beside others of the same priority.") var weight: Int?
+    @OptionGroup var database: DatabaseOptions
+
+    func validate() throws {
+        guard priority != nil || weight != nil else { throw ValidationError("give --priority, --weight or both") }
+        try EnqueueArguments.check(priority: priority, weight: weight)
+    }
+
+    func act(on id: Int64, queue: Queue) async throws -> String {
+        try await queue.prioritize(id, priority: priority, weight: weight)
+        let summary = try await queue.batchSummary(id)
+        return "batch \(id) has priority \(summary.priority) and weight \(summary.weight)"
+    }
+}
+
 struct Delete: BatchCommand {
     static let configuration = CommandConfiguration(
         abstract: "Delete a batch with its requests and results.", discussion: "Example:\n  octavo delete 7")
@@ -85,7 +114,7 @@ struct Delete: BatchCommand {
     @OptionGroup var database: DatabaseOptions
 
     func act(on id: Int64, queue: Queue) async throws -> String {
-        try await queue.delete(id)
+        try await Deleting.run(id, queue: queue, pace: DeletionPace())
         return "batch \(id) deleted"
     }
 }

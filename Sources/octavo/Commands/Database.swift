@@ -11,7 +11,9 @@ struct Database: AsyncParsableCommand {
             about it is ordinary PostgreSQL:
               psql "$(octavo database url)" -c 'SELECT * FROM octavo.request_states LIMIT 10'
             """,
-        subcommands: [Start.self, Stop.self, Show.self, URL.self, Migrate.self])
+        subcommands: [
+            Start.self, Stop.self, Show.self, URL.self, Migrate.self, DatabasePrune.self,
+        ])
 
     struct Start: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

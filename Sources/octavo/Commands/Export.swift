@@ -93,7 +93,8 @@ enum Exporting {
     static func json(_ counts: ExportCounts, format: ExportOptions.Format) -> JSONValue {
         var object: JSONObject = [
             "total": .integer(counts.total), "finished": .integer(counts.finished), "failed": .integer(counts.failed),
-            "cancelled": .integer(counts.cancelled), "pending": .integer(counts.pending),
+            "cancelled": .integer(counts.cancelled), "expired": .integer(counts.expired),
+            "pending": .integer(counts.pending),
         ]
         guard format != .openai else { return .object(object) }
         object["lines"] = .integer(counts.lines)
@@ -111,6 +112,7 @@ enum Exporting {
         var parts: [String] = []
         if counts.failed > 0 { parts.append("\(Format.count(counts.failed)) failed") }
         if counts.cancelled > 0 { parts.append("\(Format.count(counts.cancelled)) were cancelled") }
+        if counts.expired > 0 { parts.append("\(Format.count(counts.expired)) have expired") }
         if counts.pending > 0 { parts.append("\(Format.count(counts.pending)) are not finished") }
         if counts.unsuitable > 0 { parts.append("\(Format.count(counts.unsuitable)) do not fit \(format.rawValue)") }
         if counts.unpaired > 0 { parts.append("\(Format.count(counts.unpaired)) have no rejected answer") }

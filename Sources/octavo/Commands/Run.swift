@@ -64,10 +64,11 @@ struct Run: AsyncParsableCommand {
     }
 
     private func resumeIfPaused(_ batch: Int64, queue: Queue) async throws {
+        try await queue.expireOverdue()
         let state = try await queue.batchSummary(batch).state
         if state == .paused { try await queue.resume(batch) }
-        if state == .cancelled {
-            Console.note("batch \(batch) was cancelled; octavo delete \(batch) makes room to run it anew")
+        if state == .cancelled || state == .expired {
+            Console.note("batch \(batch) is \(state.name); octavo delete \(batch) makes room to run it anew")
         }
     }
 

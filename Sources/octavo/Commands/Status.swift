@@ -37,6 +37,7 @@ struct Status: AsyncParsableCommand {
     }
 
     private func show(_ queue: Queue, batch: Int64?) async throws {
+        try await queue.expireOverdue()
         let batches = try await queue.status(batch: batch)
         let workers = try await queue.workers()
         if json { return Console.result(StatusReport.json(batches, workers)) }
@@ -81,7 +82,8 @@ enum StatusReport {
         return [
             "id": .integer(Int(summary.id)), "name": .string(summary.name), "state": .string(summary.state.name),
             "model": summary.model.map(JSONValue.string) ?? .null, "source": .string(summary.source),
-            "priority": .integer(summary.priority), "total": .integer(summary.total),
+            "priority": .integer(summary.priority), "weight": .integer(summary.weight),
+            "total": .integer(summary.total),
             "finished": .integer(summary.done), "failed": .integer(summary.failed), "leased": .integer(status.leased),
             "retrying": .integer(status.retrying), "prompt_tokens": .integer(Int(summary.promptTokens)),
             "completion_tokens": .integer(Int(summary.completionTokens)),
@@ -90,6 +92,7 @@ enum StatusReport {
             "seconds_left": left.map(JSONValue.double) ?? .null, "created_at": .double(summary.createdAt),
             "started_at": summary.startedAt.map(JSONValue.double) ?? .null,
             "completed_at": summary.completedAt.map(JSONValue.double) ?? .null,
+            "deadline_at": summary.deadlineAt.map(JSONValue.double) ?? .null,
             "failures": .array(
                 status.failureKinds.map { kind in
                     let example = (try? JSONValue.parse(kind.example)) ?? .string(kind.example)
@@ -102,6 +105,7 @@ enum StatusReport {
         [
             "name": .string(worker.name), "host": .string(worker.host), "pid": .integer(worker.processID),
             "models": .array(worker.models.map(JSONValue.string)), "fingerprint": .string(worker.fingerprint),
+            "program": .string(worker.program),
             "started_at": .double(worker.startedAt), "seconds_since_seen": .double(worker.secondsSinceSeen),
             "tokens_per_second": .double(worker.tokensPerSecond), "requests": .integer(worker.currentRequests),
         ]

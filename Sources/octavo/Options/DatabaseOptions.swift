@@ -38,16 +38,25 @@ struct DatabaseOptions: ParsableArguments {
 
     /// A connection to the server and its queue, for the time of `body`.
     ///
-    /// - Parameter migrates: whether to bring the schema up to date first; else an old or missing one is an error.
+    /// The private server's schema is brought up to date. Another server's is not: an old one is an error.
+    ///
+    /// - Parameter migrates: whether to make the schema in a server that has none; else that is an error, too.
+    /// - Parameter patience: how long a statement may take.
     func withQueue<Result>(
-        migrates: Bool = false, _ body: (Queue, PostgresConfiguration, Logger) async throws -> Result
+        migrates: Bool = false, patience: Duration = .seconds(30),
+        _ body: (Queue, PostgresConfiguration, Logger) async throws -> Result
     ) async throws -> Result {
         let logger = try logs.logger()
-        let configuration = try configuration(logger)
+        var configuration = try configuration(logger)
+        configuration.statementTimeout = patience
         let connection = PostgresConnection(configuration, logger: logger)
         do {
             let migrator = Migrator(connection)
-            if migrates || explicitURL == nil { _ = try await migrator.migrate() } else { try await migrator.verify() }
+            switch (isPrivate: explicitURL == nil, migrates: migrates) {
+            case (isPrivate: true, _): try await migrator.migrate()
+            case (_, migrates: true): try await migrator.prepare()
+            default: try await migrator.verify()
+            }
             let result = try await body(Queue(connection), configuration, logger)
             await connection.close()
             return result

@@ -16,6 +16,12 @@ struct EnqueueArguments: ParsableArguments {
     @Option(help: "How often a failing request is tried.")
     var maxAttempts = 4
 
+    @Option(
+        help:
+            "When to give up what is unfinished: a time from now (90m, 36h, 7d) or a date (2026-12-01T08:00:00Z), by the server's clock."
+    )
+    var deadline: Deadline?
+
     @Option(help: "The seed from which requests without one derive theirs (default: from the file's contents).")
     var seed: Int64?
 
@@ -38,8 +44,7 @@ struct EnqueueArguments: ParsableArguments {
     var skipInvalid = false
 
     func validate() throws {
-        guard (0...9).contains(priority) else { throw ValidationError("--priority must be between 0 and 9") }
-        guard (1...1000).contains(weight) else { throw ValidationError("--weight must be between 1 and 1000") }
+        try Self.check(priority: priority, weight: weight)
         guard (1...100).contains(maxAttempts) else { throw ValidationError("--max-attempts must be between 1 and 100") }
         var probe = settings
         probe["prompt"] = "?"
@@ -48,6 +53,12 @@ struct EnqueueArguments: ParsableArguments {
         } catch {
             throw ValidationError("--\((error.parameter ?? "").replacing("_", with: "-")): \(error.message)")
         }
+    }
+
+    /// - Throws: a usage error for a priority or a weight out of range.
+    static func check(priority: Int?, weight: Int?) throws {
+        guard (0...9).contains(priority ?? 0) else { throw ValidationError("--priority must be between 0 and 9") }
+        guard (1...1000).contains(weight ?? 1) else { throw ValidationError("--weight must be between 1 and 1000") }
     }
 
     /// The sampling parameters as members of a request body.
@@ -73,6 +84,7 @@ struct EnqueueArguments: ParsableArguments {
         options.weight = weight
         options.maximumAttempts = maxAttempts
         options.skipsInvalid = skipInvalid
+        options.deadline = deadline?.value
         return options
     }
 }

@@ -42,6 +42,7 @@ struct WorkerArguments: ParsableArguments {
     /// The worker's configuration for a model.
     func configuration(for model: LoadedModel, drains: Bool) throws -> WorkerConfiguration {
         var configuration = WorkerConfiguration(modelNames: model.names, fingerprint: model.fingerprint)
+        configuration.program = "octavo \(OctavoVersion.current)"
         configuration.samplingDefaults = model.samplingDefaults
         configuration.drains = drains
         configuration.batching = try batching ?? Environment.value("OCTAVO_BATCHING") ?? .refill

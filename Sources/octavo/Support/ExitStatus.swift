@@ -60,7 +60,7 @@ enum ExitStatus: Int32 {
     private init(_ error: QueueError) {
         self =
             switch error {
-            case .noSuchBatch, .ambiguousName: .inputNotFound
+            case .noSuchBatch, .ambiguousName, .noSuchRole: .inputNotFound
             case .idempotencyKeyReused, .duplicateCustomID, .tooManyRequests: .badData
             case .schemaMissing, .schemaOutdated, .schemaNewer, .loadedElsewhere: .unavailable
             case .wrongState, .notLoading: .incomplete

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import OctavoQueue
 
 /// A number of bytes, written as `4GiB`, `512MiB` or plainly.
 struct ByteCount: ExpressibleByArgument, Hashable {
@@ -22,20 +23,35 @@ struct ByteCount: ExpressibleByArgument, Hashable {
     var defaultValueDescription: String { Format.bytes(bytes) }
 }
 
-/// A length of time, written as `90s`, `5m`, `1h` or plainly in seconds.
+/// A length of time, written as `90s`, `5m`, `1h`, `30d` or plainly in seconds.
 struct Seconds: ExpressibleByArgument, Hashable {
     var duration: Duration
 
     init(_ duration: Duration) { self.duration = duration }
 
     init?(argument: String) {
-        let units: [(String, Double)] = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600)]
+        let units: [(String, Double)] = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)]
         let unit = units.first { argument.hasSuffix($0.0) } ?? ("", 1)
         guard let value = Double(argument.dropLast(unit.0.count)), value >= 0, value * unit.1 < 1e9 else { return nil }
         duration = .seconds(value * unit.1)
     }
 
     var defaultValueDescription: String { "\(duration.components.seconds)s" }
+}
+
+/// When something ends: a length of time from now, or a date and time with its zone.
+struct Deadline: ExpressibleByArgument, Hashable {
+    var value: BatchDeadline
+
+    init?(argument: String) {
+        if let seconds = Seconds(argument: argument) {
+            value = .after(seconds.duration)
+        } else if let date = try? Date(argument, strategy: .iso8601) {
+            value = .at(date.timeIntervalSince1970)
+        } else {
+            return nil
+        }
+    }
 }
 
 /// Numbers as a person reads them.
