@@ -12,7 +12,7 @@ struct Database: AsyncParsableCommand {
               psql "$(octavo database url)" -c 'SELECT * FROM octavo.request_states LIMIT 10'
             """,
         subcommands: [
-            Start.self, Stop.self, Show.self, URL.self, Migrate.self, DatabasePrune.self,
+            Start.self, Stop.self, Show.self, URL.self, Migrate.self, DatabasePrune.self, DatabaseDoctor.self,
         ])
 
     struct Start: AsyncParsableCommand {
