@@ -13,6 +13,7 @@ struct Database: AsyncParsableCommand {
             """,
         subcommands: [
             Start.self, Stop.self, Show.self, URL.self, Migrate.self, DatabasePrune.self, DatabaseDoctor.self,
+            DatabaseGrant.self,
         ])
 
     struct Start: AsyncParsableCommand {
