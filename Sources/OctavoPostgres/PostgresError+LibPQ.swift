@@ -33,8 +33,12 @@ extension PostgresError {
         let pattern = #/: {2}([0-9A-Z]{5}): /#
         var code = message.matches(of: pattern).last.map { String($0.output.1) }
         if PQconnectionNeedsPassword(connection) == 1 { code = SQLState.invalidPassword }
+        let isAboutTLS = message.contains("SSL") || message.contains("certificate")
         self.init(
-            .connection, message.replacing(pattern, with: ": "), sqlState: code)
+            .connection, message.replacing(pattern, with: ": "), sqlState: code,
+            hint: isAboutTLS
+                ? "sslmode and sslrootcert, in the URL or as PGSSLMODE and PGSSLROOTCERT, say what is asked of the server"
+                : nil)
     }
 
     static func field(_ code: Int32, of result: OpaquePointer) -> String? {

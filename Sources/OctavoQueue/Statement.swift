@@ -18,17 +18,22 @@ protocol Statement: Sendable {
 
 extension Statement {
     var parameters: [PostgresValue] { [] }
+
+    /// The type's name; Swift describes one that is private to a file as `(Name in _FILE)`.
+    fileprivate static var name: String {
+        "\(Self.self)".trimmingPrefix("(").split(separator: " ").first.map(String.init) ?? ""
+    }
 }
 
 extension PostgresSession {
     /// Runs a statement and reads its rows.
     func rows<S: Statement>(_ statement: S) throws -> [S.Row] {
-        try query(S.sql, statement.parameters, name: "\(S.self)").map(S.decode)
+        try query(S.sql, statement.parameters, name: S.name).map(S.decode)
     }
 
     /// Runs a statement that always gives one row.
     func row<S: Statement>(_ statement: S) throws -> S.Row {
-        try S.decode(query(S.sql, statement.parameters, name: "\(S.self)").only())
+        try S.decode(query(S.sql, statement.parameters, name: S.name).only())
     }
 }
 

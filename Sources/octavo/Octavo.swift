@@ -42,6 +42,9 @@ struct Octavo: AsyncParsableCommand {
             Foundation.exit(failure.status.rawValue)
         } catch  where ExitStatus.isParserError(error) {
             exit(withError: error)
+        } catch let error as PostgresError where error.sqlState == SQLState.insufficientPrivilege {
+            Console.error("\(error). The owner of the queue lets a role do more by octavo database grant.")
+            Foundation.exit(ExitStatus(for: error).rawValue)
         } catch let error as PostgresError where error.kind == .connection {
             Console.error("\(error). \(DatabaseOptions.connectionRemedy)")
             Foundation.exit(ExitStatus(for: error).rawValue)

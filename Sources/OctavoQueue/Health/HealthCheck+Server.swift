@@ -11,7 +11,7 @@ extension HealthCheck {
                     SELECT NULL::bigint AS subject, format('%s is off', name) AS message
                       FROM pg_settings WHERE name IN ('autovacuum', 'track_counts') AND setting = 'off'
                     UNION ALL
-                    SELECT NULL, format('autovacuum is off for %s', oid::regclass)
+                    SELECT NULL, format('autovacuum is off for octavo.%s', relname)
                       FROM pg_class
                      WHERE relnamespace = 'octavo'::regnamespace
                        AND reloptions && ARRAY['autovacuum_enabled=false', 'autovacuum_enabled=off']
