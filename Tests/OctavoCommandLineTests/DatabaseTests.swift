@@ -81,7 +81,7 @@ extension CommandLineTests {
                 let run = try await bench.octavo(
                     "run", path, "--model", TestModels.tiny, "-o", bench.path("out.jsonl"), "--json", "--name", "first")
                 #expect(run.status == 0, "\(run.standardError)")
-                let counts = #"{"total":1,"finished":1,"failed":0,"cancelled":0,"pending":0}"# + "\n"
+                let counts = #"{"total":1,"finished":1,"failed":0,"cancelled":0,"expired":0,"pending":0}"# + "\n"
                 #expect(run.standardOutput == counts)
                 let export = try await bench.octavo("export", "first", "-o", bench.path("again.jsonl"), "--json")
                 #expect(export.standardOutput == counts)

@@ -4,8 +4,10 @@ import Testing
 extension CommandLineTests {
     @Suite struct UsageTests {
         static let commands = [
-            "run", "enqueue", "worker", "status", "export", "cancel", "pause", "resume", "retry", "delete",
-            "database start", "database stop", "database status", "database url", "database migrate", "model inspect",
+            "run", "enqueue", "worker", "status", "export", "cancel", "pause", "resume", "prioritize", "retry",
+            "delete",
+            "database start", "database stop", "database status", "database url", "database migrate",
+            "database prune", "database doctor", "database grant", "model inspect",
             "model tokenize", "model detokenize", "model render", "model logits", "model generate", "bench ceilings",
             "bench kernels", "bench engine", "bench tokenizer",
         ]
@@ -30,7 +32,12 @@ extension CommandLineTests {
             "enqueue x --max-tokens -1", "enqueue x --temperature -1", "run x --max-batch 0", "run x --threads 0",
             "run x --json", "run x --model y --kernels none", "export 1 --follow", "export", "export 1 --format csv",
             "export 1 --format preference", "export 1 --rejected 2", "export 1 --only-complete",
-            "worker", "worker --model x --kv-memory much", "database frobnicate", "model inspect",
+            "worker", "worker --model x --kv-memory much", "database frobnicate", "database prune",
+            "database prune 1 --keep 2", "database prune --keep -1",
+            "database prune --older-than soon", "database prune --keep 1 --state active", "database grant x",
+            "database grant x --as king", "database grant x --as worker --revoke", "prioritize 1",
+            "prioritize 1 --priority 77",
+            "enqueue x --deadline tomorrow", "enqueue x --deadline 2026-13-01T00:00:00Z", "model inspect",
             "status --log-level loud", "bench engine", "bench engine x --shape llama-3-8b",
             "bench engine --shape llama-4", "bench engine --shape llama-3-8b:0", "bench engine --shape llama-3-8b:33",
             "bench engine x --prefill 128,", "bench engine x --decode 0", "bench engine x --context 0",

@@ -89,6 +89,11 @@ extension Workbench {
         try PostgresSession(PostgresConfiguration(connectionString: databaseURL)).query(sql).only().int(0)
     }
 
+    /// Runs any SQL.
+    func execute(_ sql: String) throws {
+        try PostgresSession(PostgresConfiguration(connectionString: databaseURL)).execute(sql)
+    }
+
     /// How many requests have results.
     func finishedCount() throws -> Int { try count("SELECT count(*) FROM octavo.results") }
 }

@@ -1,5 +1,4 @@
 import OctavoPostgres
-import Synchronization
 
 /// A worker as it was when the schema had version 1: it says to the server what Octavo said then, and knows
 /// nothing of later functions and columns.
@@ -40,18 +39,17 @@ struct FirstVersionWorker: Sendable {
         }
     }
 
-    /// Claims, beats, checkpoints, fails, gives back, finishes, reaps and asks for the status, until there is nothing left.
-    func run(until isOver: borrowing Atomic<Bool>) async throws -> Counts {
+    /// Claims, beats, checkpoints, gives back, finishes, reaps and asks for the status, until the batch is complete.
+    func run() async throws -> Counts {
         let session = try PostgresSession(PostgresConfiguration(connectionString: url))
         var counts = Counts()
-        var round = 0
-        while !isOver.load(ordering: .acquiring) {
+        var (round, isOver) = (0, false)
+        while !isOver {
             round += 1
             do {
                 counts.finished += try work(session, round: round)
-                counts.statuses += try status(session)
-            } catch let error as PostgresError where error.isTransient {
-                continue  // as version 1 did: a deadlock's victim tries again
+                isOver = try isComplete(session)
+                counts.statuses += 1
             } catch {
                 counts.errors.append("\(error)")
                 return counts
@@ -61,8 +59,18 @@ struct FirstVersionWorker: Sendable {
         return counts
     }
 
+    /// As version 1 did, a statement that a deadlock's victim was in the middle of is tried again.
+    private func query(
+        _ session: PostgresSession, _ sql: String, _ parameters: [PostgresValue] = []
+    ) throws -> PostgresResult {
+        while true {
+            do { return try session.query(sql, parameters) } catch let error as PostgresError where error.isTransient {}
+        }
+    }
+
     private func work(_ session: PostgresSession, round: Int) throws -> Int {
-        let rows = try session.query(
+        let rows = try query(
+            session,
             "SELECT * FROM octavo.claim_v1($1, $2, $3, $4, $5, $6, $7)",
             [
                 .text(name), .text("f"), .textArray(["m"]), .int32(16), .int(1 << 20), .double(60),
@@ -71,21 +79,24 @@ struct FirstVersionWorker: Sendable {
         ).map { row -> (token: Int64, position: Int32) in
             (Int64(try row.int("token")), Int32(try row.int("position")))
         }
-        _ = try session.query(
+        _ = try query(
+            session,
             "SELECT * FROM octavo.heartbeat_v1($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             [
                 .text(name), .text("host"), .int32(1), .textArray(["m"]), .text("f"), .double(1), .int32(16),
                 .int8Array(rows.prefix(1).map(\.token)), .double(60),
             ])
-        if round.isMultiple(of: 8) { try session.query("SELECT octavo.reap_v1(100)") }
+        if round.isMultiple(of: 8) { _ = try query(session, "SELECT octavo.reap_v1(100)") }
         guard let token = rows.first?.token else { return 0 }
-        try session.query(
+        _ = try query(
+            session,
             "SELECT octavo.checkpoint_v1($1, $2, $3, $4)", [.int(token), .double(60), .int32(1), .bytes([1])])
         if round.isMultiple(of: 5) {
-            try session.query("SELECT octavo.release_v1($1)", [.int(token)])
+            _ = try query(session, "SELECT octavo.release_v1($1)", [.int(token)])
             return 0
         }
-        let finished = try session.query(
+        let finished = try query(
+            session,
             "SELECT * FROM octavo.finish_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             [
                 .int(token), .double(60), .int8Array(rows.map { _ in 1 }), .int4Array(rows.map(\.position)),
@@ -98,13 +109,14 @@ struct FirstVersionWorker: Sendable {
     }
 
     /// Reads what version 1 asked before it ended, with the states that it knew.
-    private func status(_ session: PostgresSession) throws -> Int {
-        let states = try session.query(
+    private func isComplete(_ session: PostgresSession) throws -> Bool {
+        let states = try query(
+            session,
             "SELECT b.id, b.name, b.source, b.model, b.state, b.priority, b.total, b.done, b.failed FROM octavo.batches b"
         ).map { try $0.int("state") }
         guard states.allSatisfy((0...5).contains) else {
             throw PostgresError(.invalidValue, "\(states) are not states that this version knows")
         }
-        return states.count
+        return states == [4]
     }
 }

@@ -1,7 +1,6 @@
 import OctavoPostgres
 import OctavoQueue
 import OctavoTestSupport
-import Synchronization
 import Testing
 
 @Suite struct UpgradeTests {
@@ -18,18 +17,15 @@ import Testing
             try await Migrator(connection, migrations: Self.first).migrate()
             let total = 3000
             try await connection.run { try FirstVersionWorker.enqueue(total, on: $0) }
-            let isOver = Atomic(false)
             let workers = (0..<3).map { FirstVersionWorker(url: url, name: "old \($0)") }
             let counts = try await withThrowingTaskGroup(of: FirstVersionWorker.Counts.self) { group in
-                for worker in workers { group.addTask { try await worker.run(until: isOver) } }
+                for worker in workers { group.addTask { try await worker.run() } }
                 group.addTask {
                     // In the middle of the work.
                     while try await Self.finished(connection) < total / 3 {
                         try await Task.sleep(for: .milliseconds(2))
                     }
                     _ = try await Migrator(QueueFixture.connect(url)).migrate()
-                    while try await Self.finished(connection) < total { try await Task.sleep(for: .milliseconds(5)) }
-                    isOver.store(true, ordering: .releasing)
                     return FirstVersionWorker.Counts()
                 }
                 return try await group.reduce(into: FirstVersionWorker.Counts()) { $0.add($1) }

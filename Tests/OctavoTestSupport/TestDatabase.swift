@@ -19,7 +19,8 @@ public enum TestDatabase {
         in home: URL, environment: [String: String] = ProcessInfo.processInfo.environment
     ) -> PrivateCluster {
         PrivateCluster(
-            home: home.path, environment: environment, settings: ["shared_buffers": "32MB", "fsync": "off"],
+            home: home.path, environment: environment,
+            settings: ["shared_buffers": "32MB", "fsync": "off", "max_prepared_transactions": "4"],
             initdbOptions: ["--no-sync"])
     }
 
@@ -33,6 +34,9 @@ public enum TestDatabase {
         defer { try? administer(cluster, "DROP DATABASE \(name) WITH (FORCE)") }
         return try await body(cluster.connectionString.replacing("@/octavo?", with: "@/\(name)?"))
     }
+
+    /// The directory of the socket of the tests' cluster.
+    public static var socketDirectory: String { get throws { try cluster.get().status().socketDirectory } }
 
     private static func administer(_ cluster: PrivateCluster, _ sql: String) throws {
         let configuration = PostgresConfiguration(connectionString: cluster.connectionString)

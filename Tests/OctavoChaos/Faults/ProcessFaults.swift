@@ -11,6 +11,24 @@ extension Fault {
         } strike: { trial in
             await kill(1, of: trial)
         },
+        Fault("pgbouncer", "workers reach the server by PgBouncer in transaction mode, and one of them is killed") {
+            fault in
+            fault.isFast = true
+            fault.workers = 0
+            fault.obstacle = { _ in PgBouncer.obstacle }
+        } strike: { trial in
+            let pooler = try await PgBouncer(in: trial.directory, serverDirectory: trial.server.socketDirectory)
+            try await trial.enqueue(Workload())
+            try await trial.startWorkers(3, database: pooler.url(trial.database))
+            try await trial.wait(forShare: 0.2)
+            trial.journal.strike()
+            await kill(1, of: trial)
+            try await trial.drain(patience: .seconds(120))
+            // Before the pooler is gone, which ends with this closure.
+            let stubborn = await trial.fleet.stop()
+            trial.journal.check(stubborn == 0, "\(stubborn) workers did not stop when asked to")
+            extendLifetime(pooler)
+        },
         Fault("sigkill-all", "all workers are killed by SIGKILL at once, and started again two seconds later") {
             fault in
             fault.isComposable = true

@@ -26,6 +26,9 @@ final class ChaosServer: Sendable {
         get throws { "\(cluster.status().socketDirectory)/.s.PGSQL.5432" }
     }
 
+    /// Where the Unix socket is.
+    var socketDirectory: String { cluster.status().socketDirectory }
+
     /// The postmaster; nil when the server is down.
     var processID: Int32? { cluster.status().processID }
 
