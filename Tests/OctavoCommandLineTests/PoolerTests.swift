@@ -1,4 +1,5 @@
 import Foundation
+import OctavoCore
 import OctavoTestSupport
 import Testing
 

@@ -64,7 +64,11 @@ struct FirstVersionWorker: Sendable {
         _ session: PostgresSession, _ sql: String, _ parameters: [PostgresValue] = []
     ) throws -> PostgresResult {
         while true {
-            do { return try session.query(sql, parameters) } catch let error as PostgresError where error.isTransient {}
+            do {
+                return try session.query(sql, parameters)
+            } catch {
+                guard error.isTransient else { throw error }
+            }
         }
     }
 

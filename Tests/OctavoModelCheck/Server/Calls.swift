@@ -18,7 +18,7 @@ extension ModelDatabase {
             return try rows("UPDATE octavo.leases SET expires_at = '-infinity' WHERE token = $1", [.int(token)])
         case .wait:
             return try rows("UPDATE octavo.segments SET available_at = '-infinity' WHERE available_at IS NOT NULL", [])
-        case .reap: return try count("SELECT octavo.reap_v1(100)", [])
+        case .reap: return try count("SELECT octavo.reap_v2(100)", [])
         case .pause(let batch):
             return try rows("UPDATE octavo.batches SET state = 2 WHERE id = $1 AND state = 1", [.int(batch)])
         case .resume(let batch):
@@ -45,7 +45,7 @@ extension ModelDatabase {
 
     private func claim(_ count: Int) throws -> Reply {
         let rows = try session.query(
-            "SELECT token, batch_id, position FROM octavo.claim_v1('w', 'f', '{}', $1, 1000000000, 3600)",
+            "SELECT token, batch_id, position FROM octavo.claim_v2('w', 'f', '{}', $1, 1000000000, 3600)",
             [.int32(Int32(count))], name: "claim")
         guard let token = try rows.first?.int(0) else { return .nothing }
         let requests = try rows.map { Request(batch: try $0.int(1), position: try $0.int(2)) }
@@ -54,7 +54,7 @@ extension ModelDatabase {
 
     private func heartbeat(_ token: Int, by worker: String) throws -> Reply {
         let rows = try session.query(
-            "SELECT token FROM octavo.heartbeat_v1($1, 'h', 1, '{}', 'f', 0, 0, $2, 3600)",
+            "SELECT token FROM octavo.heartbeat_v2($1, 'h', 1, '{}', 'f', '', 0, 0, $2, 3600)",
             [.text(worker), .int8Array([Int64(token)])], name: "heartbeat")
         return .stands(!rows.isEmpty)
     }
@@ -70,7 +70,7 @@ extension ModelDatabase {
     private func finish(_ token: Int, _ requests: [Request]) throws -> Reply {
         let ones = requests.map { _ in 1 }
         let row = try session.query(
-            "SELECT * FROM octavo.finish_v1($1, 3600, $2, $3, $4, $5, $6, $7, NULL, NULL)",
+            "SELECT * FROM octavo.finish_v2($1, 3600, $2, $3, $4, $5, $6, $7, NULL, NULL)",
             [
                 .int(token), .int8Array(requests.map { Int64($0.batch) }),
                 .int4Array(requests.map { Int32($0.position) }), .int2Array(ones.map { Int16($0 - 1) }),
