@@ -37,7 +37,7 @@ struct QueueWorkload: Sendable {
     func rows(_ lines: Range<Int>) -> [RequestRow] {
         lines.map { line in
             RequestRow(
-                line: line, promptTokens: promptBytes / 4 - line % 7, maximumNewTokens: completionBytes / 4,
+                line: line, promptTokens: promptBytes / 4 + line % 7, maximumNewTokens: completionBytes / 4,
                 customID: Self.customID(line: line), body: Array("{\"prompt\":\"\(prompt(line: line))\"}".utf8))
         }
     }
