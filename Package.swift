@@ -46,7 +46,7 @@ let package = Package(
         .target(
             name: "OctavoFiles",
             dependencies: [
-                "OctavoQueue", "OctavoTokenizer", "OctavoCore", "CZlib", "CZstd",
+                "OctavoQueue", "OctavoTokenizer", "OctavoGrammar", "OctavoCore", "CZlib", "CZstd",
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: strict),
@@ -54,8 +54,11 @@ let package = Package(
         // Leased requests → static batches of like length. Pure functions.
         .target(name: "OctavoBatching", dependencies: ["OctavoCore"], swiftSettings: strict),
 
+        // JSON schemas, regular expressions, choices → which tokens may come next.
+        .target(name: "OctavoGrammar", dependencies: ["OctavoCore"], swiftSettings: strict),
+
         // A static batch in, completions out: the step loop, sampling, stop conditions.
-        .target(name: "OctavoEngine", dependencies: ["OctavoCore"], swiftSettings: strict),
+        .target(name: "OctavoEngine", dependencies: ["OctavoGrammar", "OctavoCore"], swiftSettings: strict),
 
         // Model files → named tensors → INT8.
         .target(
@@ -85,7 +88,7 @@ let package = Package(
         .target(
             name: "OctavoWorker",
             dependencies: [
-                "OctavoQueue", "OctavoBatching", "OctavoEngine", "OctavoTokenizer", "OctavoCore",
+                "OctavoQueue", "OctavoBatching", "OctavoEngine", "OctavoGrammar", "OctavoTokenizer", "OctavoCore",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -96,7 +99,7 @@ let package = Package(
             name: "octavo",
             dependencies: [
                 "OctavoCore", "OctavoTokenizer", "OctavoPostgres", "OctavoQueue", "OctavoFiles", "OctavoBatching",
-                "OctavoEngine", "OctavoWeights", "OctavoHub", "OctavoLlama", "OctavoWorker",
+                "OctavoEngine", "OctavoGrammar", "OctavoWeights", "OctavoHub", "OctavoLlama", "OctavoWorker",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
@@ -148,6 +151,10 @@ let package = Package(
             name: "OctavoFilesTests", dependencies: ["OctavoFiles", "OctavoTestSupport"], swiftSettings: strict),
         .testTarget(
             name: "OctavoBatchingTests", dependencies: ["OctavoBatching", "OctavoCore", "OctavoTestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "OctavoGrammarTests",
+            dependencies: ["OctavoGrammar", "OctavoEngine", "OctavoTokenizer", "OctavoCore", "OctavoTestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "OctavoEngineTests", dependencies: ["OctavoEngine", "OctavoCore", "OctavoTestSupport"],
