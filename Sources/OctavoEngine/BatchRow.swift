@@ -16,6 +16,8 @@ struct BatchRow {
         case ended
         /// The logits were not finite.
         case notFinite(position: Int)
+        /// No token could be chosen.
+        case failed(EngineError)
     }
 
     let request: GenerationRequest
@@ -31,6 +33,7 @@ struct BatchRow {
     /// Tokens of the prompt whose keys and values were not computed for it.
     private(set) var cachedTokens = 0
     private var stop: StopCondition
+    private var structure: RowStructure?
     private let sampler: Sampler
     private var logprobs: [TokenLogprob] = []
     /// Of the tokens of the prompt but the first, as far as they are computed.
@@ -39,7 +42,8 @@ struct BatchRow {
     private var lookup = PromptLookup()
 
     init(
-        request: GenerationRequest, sequence: SequenceID, endTokens: Set<TokenID>, decoding: any TokenDecoding
+        request: GenerationRequest, sequence: SequenceID, endTokens: Set<TokenID>, structure: RowStructure? = nil,
+        decoding: any TokenDecoding
     ) {
         self.request = request
         self.sequence = sequence
@@ -47,16 +51,28 @@ struct BatchRow {
             parameters: request.sampling, sampleIndex: request.sampleIndex,
             endTokens: StopCondition.endTokens(of: request.sampling, model: endTokens))
         stop = StopCondition(parameters: request.sampling, endTokens: endTokens)
+        self.structure = structure
         generated = []
+        checkpointed = 0
+        pending = request.promptTokens[...]
         for token in request.generatedTokens {
             // A completion never resumes at its end: the token that ended it would be generated again.
             var next = stop
-            guard next.append(token, decoding: decoding) == nil else { break }
+            guard next.append(token, decoding: decoding) == nil, take(token, decoding: decoding) else { break }
             stop = next
             generated.append(token)
         }
         checkpointed = generated.count
         pending = (request.promptTokens + generated)[...]
+    }
+
+    /// Takes the next of the tokens generated before; returns whether the structure goes on behind it.
+    private mutating func take(_ token: TokenID, decoding: any TokenDecoding) -> Bool {
+        guard var next = structure else { return true }
+        let fits = try? next.advance(over: token, decoding: decoding, generated: generated)
+        guard fits == true, !next.isFinished else { return false }
+        structure = next
+        return true
     }
 
     /// Whether the row's prompt is behind it.
@@ -113,7 +129,9 @@ struct BatchRow {
     }
 
     /// Reads the logits of a position. Called before the step's tokens are consumed.
-    func read(_ logits: LogitsRow, position: Int, scratch: SamplingScratch) -> Reading {
+    func read(
+        _ logits: LogitsRow, position: Int, decoding: any TokenDecoding, scratch: SamplingScratch
+    ) -> Reading {
         guard logits.largest != nil else { return .notFinite(position: position) }
         let next = position + 1
         let prompt = request.promptTokens
@@ -126,9 +144,28 @@ struct BatchRow {
         }
         guard request.sampling.maxTokens != 0 else { return .ended }
         // A guess is read as if the tokens guessed before it were right; if they are not, nobody asks for the reading.
-        let before = place == generated.count ? generated : generated + draft.prefix(place - generated.count)
-        let choice = sampler.choose(from: logits, prompt: prompt, generated: before, scratch: scratch)
-        return choice.map(Reading.chosen) ?? .notFinite(position: position)
+        let guess = draft.prefix(place - generated.count)
+        do throws(EngineError) {
+            let choice = sampler.choose(
+                from: logits, prompt: prompt, generated: guess.isEmpty ? generated : generated + guess,
+                allowed: try allowed(after: guess, decoding: decoding), scratch: scratch)
+            return choice.map(Reading.chosen) ?? .notFinite(position: position)
+        } catch {
+            return .failed(error)
+        }
+    }
+
+    /// The tokens that the structure, if there is one, allows behind some of the guess.
+    private func allowed(
+        after guess: ArraySlice<TokenID>, decoding: any TokenDecoding
+    ) throws(EngineError) -> AllowedTokens? {
+        guard let structure else { return nil }
+        let allowed = try structure.allowed(after: guess, decoding: decoding, generated: generated)
+        guard let allowed, !allowed.isEmpty else {
+            // Or the guess does not fit, and nobody asks for the reading.
+            throw .structure("no token of the vocabulary fits")
+        }
+        return allowed
     }
 
     /// Takes what a step's logits said, in order, as far as guesses were right; returns how many tokens were added.
@@ -156,12 +193,29 @@ struct BatchRow {
         case .passed: break
         case .ended: finish(.length)
         case .notFinite(let position): outcome = .failed(id: request.id, .notFinite(position: position))
-        case .chosen(let choice):
-            generated.append(choice.token)
-            if let logprob = choice.logprob { logprobs.append(logprob) }
-            pending = [choice.token]
-            if let reason = stop.append(choice.token, decoding: decoding) { finish(reason) }
+        case .failed(let error): outcome = .failed(id: request.id, error)
+        case .chosen(let choice): take(choice, decoding: decoding)
         }
+    }
+
+    private mutating func take(_ choice: Sampler.Choice, decoding: any TokenDecoding) {
+        var reason = stop.append(choice.token, decoding: decoding)
+        if reason != .stop {
+            do throws(EngineError) {
+                let fits = try structure?.advance(over: choice.token, decoding: decoding, generated: generated)
+                // Where other parameters forbid all that fits, what is chosen does not.
+                guard fits != false else { throw .structure("no token that other parameters allow fits") }
+            } catch {
+                outcome = .failed(id: request.id, error)
+                return
+            }
+            // An answer that is complete needs no token to say so.
+            if structure?.isFinished == true { reason = .stop }
+        }
+        generated.append(choice.token)
+        if let logprob = choice.logprob { logprobs.append(logprob) }
+        pending = [choice.token]
+        if let reason { finish(reason) }
     }
 
     private mutating func finish(_ reason: FinishReason) {

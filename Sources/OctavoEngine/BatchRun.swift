@@ -1,4 +1,5 @@
 import OctavoCore
+import OctavoGrammar
 
 /// The life of a generation: rows join as there is room, are prefilled and decoded beside each other, and leave as they
 /// end.
@@ -6,6 +7,7 @@ struct BatchRun {
     let runner: any ModelRunner
     let tokens: any TokenDecoding
     let endTokens: Set<TokenID>
+    let structures: StructureLibrary
     let configuration: LocalEngine.Configuration
     let maximumRows: Int
     let control: GenerationControl
@@ -19,12 +21,14 @@ struct BatchRun {
 
     init(
         runner: any ModelRunner, tokens: any TokenDecoding, endTokens: Set<TokenID>,
-        configuration: LocalEngine.Configuration, maximumRows: Int, control: GenerationControl,
+        structures: StructureLibrary, configuration: LocalEngine.Configuration, maximumRows: Int,
+        control: GenerationControl,
         emit: @escaping (GenerationEvent) -> Void
     ) {
         self.runner = runner
         self.tokens = tokens
         self.endTokens = endTokens
+        self.structures = structures
         self.configuration = configuration
         self.maximumRows = maximumRows
         self.control = control
@@ -54,15 +58,24 @@ struct BatchRun {
 extension BatchRun {
     private mutating func admitWaiting() {
         while rows.count < maximumRows, !isFull, let request = control.takeNext(isIdle: rows.isEmpty) {
-            do {
-                let sequence = try runner.makeSequence(
-                    prefix: BatchRow.prefix(of: request), length: request.maximumLength)
-                rows.append(BatchRow(request: request, sequence: sequence, endTokens: endTokens, decoding: tokens))
+            do throws(EngineError) {
+                rows.append(try makeRow(for: request))
+            } catch .outOfMemory where !rows.isEmpty {
+                isFull = true
+                control.putBack(request)
             } catch {
-                isFull = !rows.isEmpty
-                isFull ? control.putBack(request) : emit(.failed(id: request.id, error))
+                emit(.failed(id: request.id, error))
             }
         }
+    }
+
+    private func makeRow(for request: GenerationRequest) throws(EngineError) -> BatchRow {
+        let structure: RowStructure? =
+            if let asked = request.sampling.structure { try RowStructure(asked, in: structures) } else { nil }
+        let sequence = try runner.makeSequence(
+            prefix: BatchRow.prefix(of: request), length: request.maximumLength)
+        return BatchRow(
+            request: request, sequence: sequence, endTokens: endTokens, structure: structure, decoding: tokens)
     }
 
     private mutating func dropCancelled() {
@@ -180,9 +193,10 @@ extension BatchRun {
     ) -> [BatchRow.Reading] {
         let places = Array(places)
         let values = places.indices.map { logits.row($0) }
-        return concurrentMap(places.count) { [rows, scratch] index in
+        return concurrentMap(places.count) { [rows, scratch, decoding = tokens] index in
             scratch.withScratch { scratch in
-                rows[places[index].row].read(values[index], position: places[index].position, scratch: scratch)
+                rows[places[index].row].read(
+                    values[index], position: places[index].position, decoding: decoding, scratch: scratch)
             }
         }
     }

@@ -82,12 +82,15 @@ public enum EngineError: Error, Sendable, Hashable, CustomStringConvertible {
     case notFinite(position: Int)
     /// The KV cache has no room for the request, though the batch stayed within the capacity announced.
     case outOfMemory(positions: Int)
+    /// The structure that the request asks for cannot be followed, and why.
+    case structure(String)
 
     /// What happened.
     public var description: String {
         switch self {
         case .notFinite(let position): "the model's logits at position \(position) are not finite"
         case .outOfMemory(let positions): "the KV cache has no room for \(positions) positions"
+        case .structure(let reason): "the structure asked for: \(reason)"
         }
     }
 }

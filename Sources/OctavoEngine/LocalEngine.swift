@@ -1,5 +1,6 @@
 import Foundation
 public import OctavoCore
+import OctavoGrammar
 
 /// An engine that runs a model on this machine, on a thread of its own.
 public final class LocalEngine: InferenceEngine {
@@ -23,6 +24,7 @@ public final class LocalEngine: InferenceEngine {
     private let runner: any ModelRunner
     private let tokens: any TokenDecoding
     private let endTokens: Set<TokenID>
+    private let structures: StructureLibrary
     private let configuration: Configuration
     /// Held by the generation that runs.
     private let turn = NSLock()
@@ -37,6 +39,7 @@ public final class LocalEngine: InferenceEngine {
         self.runner = runner
         self.tokens = tokens
         self.endTokens = Set(endTokens)
+        structures = StructureLibrary(vocabularySize: runner.vocabularySize, decoding: tokens)
         self.configuration = configuration
         capacity = EngineCapacity(
             maximumBatch: min(configuration.maximumBatch, runner.maximumStepLogits),
@@ -51,12 +54,12 @@ public final class LocalEngine: InferenceEngine {
             if case .cancelled = reason { control.stop() }
         }
         // A thread, since the run blocks it: while it waits for requests, and for checkpoints to be durable.
-        let thread = Thread { [runner, tokens, endTokens, configuration, capacity, turn] in
+        let thread = Thread { [runner, tokens, endTokens, structures, configuration, capacity, turn] in
             turn.lock()
             defer { turn.unlock() }
             var run = BatchRun(
-                runner: runner, tokens: tokens, endTokens: endTokens, configuration: configuration,
-                maximumRows: capacity.maximumBatch, control: control
+                runner: runner, tokens: tokens, endTokens: endTokens, structures: structures,
+                configuration: configuration, maximumRows: capacity.maximumBatch, control: control
             ) { continuation.yield($0) }
             run.run()
             continuation.finish()

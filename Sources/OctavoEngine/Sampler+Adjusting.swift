@@ -1,4 +1,5 @@
 import OctavoCore
+import OctavoGrammar
 
 // Biases, penalties and what may not be said, in the order that `SamplingParameters` gives.
 
@@ -14,9 +15,11 @@ extension Sampler {
     }
 
     /// Calls `body` with logits that are adjusted, in scratch memory.
+    ///
+    /// - Parameter mask: the tokens that a structure allows; `nil` is all.
     func withAdjusted<Result>(
-        _ logits: UnsafeBufferPointer<Float>, prompt: [TokenID], generated: [TokenID], scratch: SamplingScratch,
-        _ body: (UnsafeBufferPointer<Float>) -> Result
+        _ logits: UnsafeBufferPointer<Float>, prompt: [TokenID], generated: [TokenID], mask: TokenMask?,
+        scratch: SamplingScratch, _ body: (UnsafeBufferPointer<Float>) -> Result
     ) -> Result {
         scratch.logits.withUnsafeMutableBufferPointer { memory in
             let adjusted = UnsafeMutableBufferPointer(rebasing: memory[..<logits.count])
@@ -28,6 +31,7 @@ extension Sampler {
             penalizeFrequency(adjusted, generated: generated, &scratch.counts)
             barTokens(adjusted, generated: generated)
             if let allowed = parameters.allowedTokenIDs { keep(allowed, of: adjusted, &scratch.kept) }
+            mask?.apply(to: adjusted, banned: -.greatestFiniteMagnitude)
             return body(UnsafeBufferPointer(adjusted))
         }
     }

@@ -9,11 +9,13 @@ extension Sampler {
         var weight: Double
     }
 
+    var isGreedy: Bool { parameters.temperature <= 0 || parameters.topK == 1 || parameters.topP <= 0 }
+
     func select(
         from logits: UnsafeBufferPointer<Float>, best: (value: Float, index: Int), tokenIndex: Int,
         scratch: SamplingScratch
     ) -> TokenID {
-        guard parameters.temperature > 0, parameters.topK != 1, parameters.topP > 0 else { return TokenID(best.index) }
+        guard !isGreedy else { return TokenID(best.index) }
         let uniform = Philox.uniform(seed: parameters.seed ?? 0, sampleIndex: sampleIndex, tokenIndex: tokenIndex)
         return scratch.weights.withUnsafeMutableBufferPointer { memory in
             weigh(logits, maximum: best.value, into: memory)

@@ -1,4 +1,5 @@
 package import OctavoCore
+import OctavoGrammar
 
 /// Chooses a token from logits: a pure function of the logits, the parameters, and how far the completion has come.
 package struct Sampler: Sendable {
@@ -28,17 +29,25 @@ package struct Sampler: Sendable {
     ///   - row: the logits.
     ///   - prompt: the prompt's tokens, for the repetition penalty.
     ///   - generated: the tokens generated so far, for penalties and the place in the random stream.
+    ///   - allowed: the tokens that a structure allows, at least one; `nil` is all.
     ///   - scratch: memory to work in; what it holds does not matter.
     /// - Returns: `nil` when the logits are not all finite.
     package func choose(
-        from row: LogitsRow, prompt: [TokenID], generated: [TokenID], scratch: SamplingScratch = SamplingScratch()
+        from row: LogitsRow, prompt: [TokenID], generated: [TokenID], allowed: AllowedTokens? = nil,
+        scratch: SamplingScratch = SamplingScratch()
     ) -> Choice? {
         guard let largest = row.largest else { return nil }
         scratch.reserve(row.values.count)
         let place = generated.count
         var token: TokenID?
-        if adjustsLogits(generatedCount: place) {
-            token = withAdjusted(row.values, prompt: prompt, generated: generated, scratch: scratch) { logits in
+        let mask = allowed?.tokens(endingWith: endTokens)
+        let isAdjusted = adjustsLogits(generatedCount: place)
+        if let mask, isGreedy, !isAdjusted {
+            token = mask.contains(TokenID(largest)) ? TokenID(largest) : mask.largest(in: row.values)
+        } else if mask != nil || isAdjusted {
+            token = withAdjusted(
+                row.values, prompt: prompt, generated: generated, mask: mask, scratch: scratch
+            ) { logits in
                 SamplingMath.maximum(logits).map { select(from: logits, best: $0, tokenIndex: place, scratch: scratch) }
             }
         } else {

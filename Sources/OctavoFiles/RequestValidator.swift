@@ -1,5 +1,6 @@
 import Foundation
 public import OctavoCore
+import OctavoGrammar
 import OctavoQueue
 
 /// A line of input that is a request, checked.
@@ -30,6 +31,7 @@ public struct RequestValidator: Sendable {
     private let model: String?
     private let modelAliases: Set<String>
     private let maximumLogprobs: Int
+    private let structures = StructureChecks()
 
     /// A validator for the lines of one batch.
     ///
@@ -244,6 +246,7 @@ extension RequestValidator {
         do {
             request = try RequestBody.parse(
                 body, defaults: settings, sampling: samplingDefaults, maximumLogprobs: maximumLogprobs)
+            try structures.check(request.sampling.structure)
         } catch {
             throw LineProblem(error, at: path)
         }

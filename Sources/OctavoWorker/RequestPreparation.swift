@@ -1,4 +1,5 @@
 import OctavoCore
+import OctavoGrammar
 import OctavoQueue
 
 /// A leased request, ready for the engine: one generation per sample.
@@ -15,12 +16,20 @@ struct RequestPreparation: Sendable {
     let defaults: SamplingParameters
     /// The most alternatives at a position that a request may ask for.
     let maximumLogprobs: Int
+    private let structures = StructureChecks()
+
+    init(encoder: any PromptEncoding, defaults: SamplingParameters, maximumLogprobs: Int) {
+        self.encoder = encoder
+        self.defaults = defaults
+        self.maximumLogprobs = maximumLogprobs
+    }
 
     /// Prepares one request of a batch.
     ///
     /// - Throws: `RequestError` when the request can never be answered.
     func prepare(_ leased: LeasedRequest, settings: BatchSettings) throws(RequestError) -> PreparedRequest {
         let body = try parse(leased.body, settings: settings)
+        try structures.check(body.sampling.structure)
         var encoded = try EncodedRequest(
             body, encoder: encoder, seed: Self.derivedSeed(batchSeed: settings.seed, line: leased.line))
         for progress in leased.progress where encoded.generations.indices.contains(progress.choice) {

@@ -46,6 +46,11 @@ struct ResponseAssembly {
 
     /// Takes the failure of a choice in the engine, which fails the request; returns it the first time.
     mutating func fail(_ generation: Int, _ error: EngineError) -> FailedRequest? {
+        if case .structure = error {
+            return fail(
+                generation, kind: "invalid_structure", isPermanent: true, statusCode: 400,
+                error: RequestError(error.description, code: "invalid_structure").json.jsonText)
+        }
         let object: JSONValue = [
             "message": .string(error.description), "type": "server_error", "param": nil, "code": "engine_error",
         ]

@@ -40,6 +40,17 @@ import Testing
         #expect(String(decoding: request.body, as: UTF8.self) == "{\(Self.chat),\"max_tokens\":5.0,\"x\":\"é\"}")
     }
 
+    @Test func `a structure that cannot be honored is refused at its place`() async throws {
+        let schema = #"{"type":"object","properties":{"a":{"type":"string","pattern":"("}}}"#
+        let format = #""response_format":{"type":"json_schema","json_schema":{"name":"n","schema":\#(schema)}}"#
+        let error = await refusal(Array("{\(Self.chat),\(format)}".utf8))
+        #expect(error?.field == "response_format.json_schema.schema.properties.a.pattern")
+        #expect(error?.reason.contains("regular expression") == true)
+        #expect(error?.remedy == "docs/structured-output.md says what is supported.")
+        let request = try await validate(#"{"prompt":"x","response_format":{"type":"json_object"}}"#)
+        #expect(request.request.sampling.structure?.language == .jsonObject)
+    }
+
     @Test func `a row is its own body`() async throws {
         let request = try await validate("{\"id\":7,\(Self.chat),\"temperature\":0,\"url\":\"https://example.org\"}")
         #expect(request.customID == "7")

@@ -28,6 +28,29 @@ import Testing
         }
     }
 
+    @Test func `an answer has the structure that is asked for, and a structure that is none fails for good`()
+        async throws
+    {
+        let chat = #"{"messages":[{"role":"user","content":"x"}],"max_tokens":200"#
+        let bodies = [
+            chat + #","structured_outputs":{"choice":["red wine","blue sky"]}}"#,
+            chat + #","response_format":{"type":"json_schema","json_schema":{"schema":{"enum":["one",2]}}}}"#,
+            chat + #","guided_regex":"("}"#,
+        ]
+        try await WorkerFixture.withDatabase { fixture in
+            let batch = try await fixture.addBatch(bodies: bodies)
+            try await fixture.makeWorker(ScriptedRunner()).run()
+            let answers = try await fixture.answers(batch).mapValues { try JSONValue.parse($0) }
+            let choices = (1...2).compactMap { answers["row-\($0)"]?["choices"]?.arrayValue?.first }
+            let texts = choices.compactMap { $0["message"]?["content"]?.stringValue }
+            #expect(
+                texts.count == 2 && ["red wine", "blue sky"].contains(texts[0]) && ["\"one\"", "2"].contains(texts[1]))
+            #expect(choices.allSatisfy { $0["finish_reason"] == "stop" })
+            let failures = try await fixture.strings("SELECT kind || ' ' || attempts FROM octavo.failures")
+            #expect(failures.count == 1 && failures[0].hasPrefix("invalid_structure"), "\(failures)")
+        }
+    }
+
     @Test func `the model's defaults fill in what requests leave out`() async throws {
         try await WorkerFixture.withDatabase { fixture in
             let chat = #"{"messages":[{"role":"user","content":"x"}],"seed":1"#

@@ -1,7 +1,7 @@
 /// How the tokens of one completion are chosen, and when it ends.
 ///
 /// The order of application is: logit bias, repetition penalty, frequency and presence penalties, bad words and minimum
-/// length, allowed tokens, temperature, min-p, top-k, top-p. Defaults are OpenAI's.
+/// length, allowed tokens, structure, temperature, min-p, top-k, top-p. Defaults are OpenAI's.
 public struct SamplingParameters: Sendable, Hashable {
     /// Divides the logits; 0 is greedy decoding (the largest logit, ties to the lower id).
     public var temperature: Float = 1
@@ -43,6 +43,8 @@ public struct SamplingParameters: Sendable, Hashable {
     public var allowedTokenIDs: [TokenID]?
     /// Sequences of tokens that may not be generated: the last of one is barred after all before it.
     public var badWords: [[TokenID]] = []
+    /// What the text is held to; `nil` is nothing.
+    public var structure: OutputStructure?
     /// How many of the most likely tokens to report at each position beside the chosen one; `nil` reports nothing.
     public var topLogprobs: Int?
     /// Tokens to report at each generated position in any case, where anything is reported.

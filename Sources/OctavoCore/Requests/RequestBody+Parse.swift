@@ -23,6 +23,7 @@ extension RequestBody {
         try fields.readPromptOptions(into: &body)
         try fields.readResponseOptions(into: &body)
         try fields.readLogprobs(into: &body)
+        body.sampling.structure = try fields.structure()
         try body.checkLength()
         return body
     }

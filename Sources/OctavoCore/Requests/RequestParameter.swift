@@ -43,6 +43,8 @@ extension RequestParameter {
         // Sampling.
         "seed", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "frequency_penalty",
         "presence_penalty", "logit_bias", "allowed_token_ids", "bad_words",
+        // Structure.
+        "response_format", "structured_outputs", "guided_json", "guided_regex", "guided_choice",
         // The response.
         "echo", "skip_special_tokens", "logprobs", "top_logprobs", "prompt_logprobs", "logprob_token_ids",
         "log_sum_exp_temperatures", "return_token_ids", "return_tokens_as_token_ids",
@@ -56,8 +58,8 @@ extension RequestParameter {
     private static let refused: [(name: String, neutralValues: [JSONValue])] = [
         ("stream", [false]), ("stream_options", []), ("functions", []), ("function_call", []),
         ("modalities", [["text"], false]), ("audio", [false]), ("web_search_options", [false]),
-        ("reasoning_effort", ["none"]), ("suffix", [""]), ("response_format", [["type": "text"]]),
-        ("structured_outputs", []), ("guided_json", []), ("guided_regex", []), ("guided_choice", []),
-        ("guided_grammar", []), ("prompt_embeds", []), ("logits_processors", []), ("use_beam_search", [false]),
+        ("reasoning_effort", ["none"]), ("suffix", [""]), ("guided_grammar", []), ("guided_decoding_backend", []),
+        ("guided_whitespace_pattern", []), ("prompt_embeds", []), ("logits_processors", []),
+        ("use_beam_search", [false]),
     ]
 }

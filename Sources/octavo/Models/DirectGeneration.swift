@@ -1,11 +1,15 @@
 import OctavoBatching
 import OctavoCore
 import OctavoEngine
+import OctavoGrammar
 import OctavoTokenizer
 
 /// Answers request bodies with a loaded model and no database.
 struct DirectGeneration {
     let model: LoadedModel
+    private let structures = StructureChecks()
+
+    init(model: LoadedModel) { self.model = model }
 
     /// The response body of each request, or `{"error": {...}}`, in order.
     func answer(_ bodies: [JSONObject]) async -> [JSONValue] {
@@ -45,6 +49,7 @@ struct DirectGeneration {
             object["prompt_ids"] = nil
         }
         let body = try RequestBody.parse(object, sampling: model.samplingDefaults)
+        try structures.check(body.sampling.structure)
         return try EncodedRequest(body, encoder: model.encoder, seed: 0)
     }
 
