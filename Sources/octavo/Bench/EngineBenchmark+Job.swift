@@ -37,12 +37,15 @@ extension EngineBenchmark {
     /// Prompts of log-normal lengths, each answered with so many tokens.
     ///
     /// - Parameter sharedPrefix: tokens that all prompts begin with, besides their own.
+    /// - Parameter structure: what the answers are held to; they may then end earlier.
     func offlineJob(
-        _ engine: LocalEngine, batching: BatchingMode, requests count: Int, newTokens: Int, sharedPrefix: Int
+        _ engine: LocalEngine, batching: BatchingMode, requests count: Int, newTokens: Int, sharedPrefix: Int,
+        structure: OutputStructure? = nil
     ) async {
         var samples: [(rate: Double, useful: Double, cached: Double, linear: Double, head: Double)] = []
         for run in 0..<runs {
-            let requests = requests(count, newTokens: newTokens, sharedPrefix: sharedPrefix, run: run)
+            var requests = requests(count, newTokens: newTokens, sharedPrefix: sharedPrefix, run: run)
+            for index in requests.indices { requests[index].sampling.structure = structure }
             let start = ContinuousClock.now
             let tally = await answer(requests, engine, batching)
             let seconds = (ContinuousClock.now - start) / .seconds(1)
@@ -61,6 +64,7 @@ extension EngineBenchmark {
         // What is not by default is named, so that the figures of other versions and engines have the same names.
         var place = [("requests", "\(count)"), ("new tokens", "\(newTokens)")]
         if batching != .refill { place.append(("batching", batching.rawValue)) }
+        if structure != nil { place.append(("answers", "structured")) }
         if sharedPrefix > 0 { place.append(("shared prefix", "\(sharedPrefix)")) }
         let median = samples.sorted { $0.rate < $1.rate }[runs / 2]
         let linear = peak > 0 ? [BenchReport.Share(limit: Self.linearLimit, value: median.linear / peak)] : []

@@ -16,10 +16,11 @@ struct Bench: AsyncParsableCommand {
               octavo bench engine MODEL --json > bench.jsonl
               octavo bench tokenizer MODEL
               octavo bench queue
+              octavo bench structure MODEL
             """,
         subcommands: [
-            BenchCeilings.self, BenchKernels.self, BenchEngine.self, BenchTokenizer.self, BenchQueue.self,
-            BenchQueueClient.self,
+            BenchCeilings.self, BenchKernels.self, BenchEngine.self, BenchTokenizer.self, BenchStructure.self,
+            BenchQueue.self, BenchQueueClient.self,
         ])
 }
 

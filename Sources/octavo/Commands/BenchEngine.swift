@@ -35,11 +35,15 @@ struct BenchEngine: AsyncParsableCommand {
     @Option(help: "New tokens of each of them.") var newTokens = 128
     @Option(help: "Tokens with which the job's prompts begin alike, besides their own.") var sharedPrefix = 0
     @Option(help: "How the job's requests come together: refill or static.") var batching = BatchingMode.refill
+    @Option(help: "A file with a response_format, to which the job's answers are held.") var responseFormat: String?
     @Option(help: "How often each is measured.") var runs = 3
     @Flag(help: "Print one JSON object a line.") var json = false
 
     func validate() throws {
         guard (model == nil) != (shape == nil) else { throw ValidationError("Give either a model or --shape.") }
+        guard responseFormat == nil || shape == nil else {
+            throw ValidationError("--response-format needs a model, for its vocabulary.")
+        }
         guard (1...100).contains(runs), (0...100_000).contains(requests) else {
             throw ValidationError("--runs must be between 1 and 100, --requests between 0 and 100000")
         }
@@ -63,14 +67,20 @@ struct BenchEngine: AsyncParsableCommand {
         try bench.prefill(lengths: prefill.numbers)
         try bench.decode(batches: decode.numbers, context: context)
         if requests > 0 {
+            let structure = try responseFormat.map(ResponseFormatFile.read)
             let local = LocalEngine(
-                runner: runner, tokens: SilentTokens(), endTokens: [],
+                runner: runner, tokens: structure == nil ? SilentTokens() : try tokenizer(), endTokens: [],
                 configuration: try engine.engineConfiguration(timing: runner))
             Console.note("the job has batches of up to \(local.capacity.maximumBatch)")
             await bench.offlineJob(
-                local, batching: batching, requests: requests, newTokens: newTokens, sharedPrefix: sharedPrefix)
+                local, batching: batching, requests: requests, newTokens: newTokens, sharedPrefix: sharedPrefix,
+                structure: structure)
         }
         if let bytes = ProcessMemory.peak { report.line("peak memory", [], value: Double(bytes) / 0x1p30, unit: "GiB") }
+    }
+
+    private func tokenizer() throws -> any TokenDecoding {
+        try TextModel(path: ModelLocation(model ?? "").path, templatePath: nil).tokenizer
     }
 
     private func load() throws -> (LlamaRunner, name: String) {
