@@ -8,6 +8,13 @@ package struct AllowedTokens: Sendable {
     /// Whether the text may end here: whether the tokens that end a completion are allowed, which are no text.
     package var mayEnd: Bool
 
+    /// All tokens that are allowed. Those that end a completion are no text, even if they have some.
+    func tokens(endingWith endTokens: Set<TokenID>) -> TokenMask {
+        var tokens = mask
+        for token in endTokens { mayEnd ? tokens.insert(token) : tokens.remove(token) }
+        return tokens
+    }
+
     /// Whether no token is allowed.
     var isEmpty: Bool { !mayEnd && mask.count == 0 }
 

@@ -34,6 +34,24 @@ import Testing
         }
     }
 
+    /// Logits of few values, so that many are equal, in rows that end anywhere.
+    @Test(arguments: [256, 250, 200, 17, 2000]) func `a mask finds its largest logit and forbids all others`(
+        count: Int
+    ) throws {
+        var random = SeededGenerator.random()
+        for pattern in ["[a-z]", "[^a-z]", "a", ".", "\u{7f}"] {
+            let structure = OutputStructure(.regex(pattern), parameter: "regex")
+            let mask = try SingleBytes.library.matcher(for: structure).mask()
+            var logits = (0..<count).map { _ in Float(Int.random(in: -3...3, using: &random)) }
+            let allowed = logits.indices.filter { mask.contains(TokenID($0)) }
+            let expected = allowed.max { (logits[$0], -$0) < (logits[$1], -$1) }
+            #expect(logits.withUnsafeBufferPointer(mask.largest) == expected.map { TokenID($0) }, "\(random)")
+            let forbidden = logits.indices.map { mask.contains(TokenID($0)) ? logits[$0] : -9 }
+            logits.withUnsafeMutableBufferPointer { mask.apply(to: $0, banned: -9) }
+            #expect(logits == forbidden, "\(random)")
+        }
+    }
+
     @Test func `characters may be split over tokens`() throws {
         var matcher = try SingleBytes.library.matcher(
             for: OutputStructure(.jsonSchema(["type": "string", "maxLength": 1]), parameter: "schema"))
