@@ -42,7 +42,7 @@ extension CommandLineTests {
                     [
                         line("Invent a person. Answer in JSON.", "response_format", format),
                         line(
-                            "Write a JSON object with the largest city of France.", "response_format",
+                            #"Repeat: {"city": "Paris"}"#, "response_format",
                             ["type": "json_object"]),
                         line("Is the sky blue?", "structured_outputs", ["choice": ["yes", "no"]]),
                         line("When did the First World War begin?", "guided_regex", "It began in [0-9]{4}\\."),
@@ -50,7 +50,7 @@ extension CommandLineTests {
                 let person = try JSONValue.parse(content(answers[0]))
                 #expect(person.objectValue?.keys == ["name", "age", "hobbies", "lives_in"])
                 #expect((0...120).contains(person["age"]?.integerValue ?? -1))
-                #expect(try JSONValue.parse(content(answers[1])).objectValue != nil)
+                #expect(try JSONValue.parse(content(answers[1])) == ["city": "Paris"])
                 #expect(try ["yes", "no"].contains(content(answers[2])))
                 #expect(try content(answers[3]).wholeMatch(of: /It began in [0-9]{4}\./) != nil)
             }
