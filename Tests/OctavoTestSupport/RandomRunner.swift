@@ -53,7 +53,7 @@ public final class RandomRunner: ModelRunner {
     public func release(_ sequence: SequenceID) { sequences.withLock { $0.tokens[sequence.index] = nil } }
 
     /// Computes one step.
-    public func step<Result>(_ rows: [StepRow], _ body: (borrowing Logits) throws -> Result) rethrows -> Result {
+    public func step(_ rows: [StepRow], _ body: (borrowing Logits) throws -> Void) rethrows {
         var values: [Float] = []
         for row in rows {
             for (offset, token) in row.tokens.enumerated() {
@@ -67,7 +67,7 @@ public final class RandomRunner: ModelRunner {
                 values += logits
             }
         }
-        return try lendLogits(values, vocabularySize: vocabularySize, to: body)
+        try lendLogits(values, vocabularySize: vocabularySize, blockRows: maximumStepLogits, to: body)
     }
 
     /// Calls `body` for every index, on several threads.
