@@ -160,7 +160,8 @@ struct BatchRow {
         after guess: ArraySlice<TokenID>, decoding: any TokenDecoding
     ) throws(EngineError) -> AllowedTokens? {
         guard let structure else { return nil }
-        let allowed = try structure.allowed(after: guess, decoding: decoding, generated: generated)
+        var allowed = try structure.allowed(after: guess, decoding: decoding, generated: generated)
+        if let tokens = request.sampling.allowedTokenIDs { allowed?.keep(tokens) }
         guard let allowed, !allowed.isEmpty else {
             // Or the guess does not fit, and nobody asks for the reading.
             throw .structure("no token of the vocabulary fits")

@@ -15,6 +15,9 @@ package struct AllowedTokens: Sendable {
         return tokens
     }
 
+    /// Forbids all tokens of text but some.
+    mutating func keep(_ tokens: [TokenID]) { mask.formIntersection(tokens) }
+
     /// Whether no token is allowed.
     var isEmpty: Bool { !mayEnd && mask.count == 0 }
 

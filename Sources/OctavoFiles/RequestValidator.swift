@@ -284,6 +284,7 @@ extension LineProblem {
             switch error.code {
             case "context_length_exceeded": "Shorten the prompt or max_tokens, or take a model with a longer context."
             case "unsupported_parameter": "Remove the parameter."
+            case "invalid_structure": "docs/structured-output.md says what is supported."
             default:
                 switch error.parameter {
                 case let parameter? where parameter.hasSuffix(".role"):

@@ -93,7 +93,7 @@ public struct Migrator: Sendable {
     private static let preparation = """
         DO $$
         BEGIN
-            IF to_regnamespace('octavo') IS NULL THEN
+            IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'octavo') THEN
                 CREATE SCHEMA octavo;
             END IF;
         END $$;
@@ -128,9 +128,13 @@ private struct LockMigrations: Statement {
     static func decode(_ row: PostgresRow) {}
 }
 
-/// Whether any migration was ever applied.
+/// Whether any migration was ever applied. The catalog is read, since `to_regclass` may answer by what the session knew
+/// before it waited for another migrator.
 private struct FindMigrations: Statement {
-    static let sql = "SELECT to_regclass('octavo.migrations') IS NOT NULL"
+    static let sql = """
+        SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                        WHERE n.nspname = 'octavo' AND c.relname = 'migrations')
+        """
 
     static func decode(_ row: PostgresRow) throws -> Bool { try row.bool(0) }
 }

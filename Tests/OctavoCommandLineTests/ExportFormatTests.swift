@@ -22,7 +22,7 @@ extension CommandLineTests {
                 #expect(run.status == 1)
                 #expect(run.standardError.contains(#"line 2 ("b") has a prompt of token ids, not of text"#))
                 #expect(run.standardError.contains("of 2 requests, 1 do not fit prompt-completion"))
-                let states = #""total":2,"finished":2,"failed":0,"cancelled":0,"pending":0"#
+                let states = #""total":2,"finished":2,"failed":0,"cancelled":0,"expired":0,"pending":0"#
                 #expect(run.standardOutput == #"{\#(states),"lines":1,"cut_off":0,"unsuitable":1}"# + "\n")
                 let line = try #require(try bench.jsonLines("out.jsonl").only)
                 #expect(line.objectValue?.keys == ["custom_id", "prompt", "completion"] && line["prompt"] == "x")

@@ -80,7 +80,7 @@ extension CommandLineTests {
                 try bench.execute(
                     "UPDATE octavo.batches SET completed_at = completed_at - make_interval(days => 10 - id::integer)")
                 let trial = try await bench.octavo("database", "prune", "--older-than", "7d", "--dry-run")
-                #expect(trial.standardOutput.hasPrefix("batch 1 completed: a, 3 requests\nbatch 2"), "\(trial)")
+                #expect(trial.standardOutput.hasPrefix("batch 1 completed: a, 3 requests\nbatch"), "\(trial)")
                 #expect(trial.standardError == "2 batches with 6 requests would be deleted\n")
                 #expect(try bench.count("SELECT count(*) FROM octavo.batches") == 4)
                 let pruned = try await bench.octavo(
@@ -91,9 +91,10 @@ extension CommandLineTests {
                 #expect(try bench.count("SELECT count(*) FROM octavo.requests WHERE batch_id = 1") == 0)
                 let rest = try await bench.octavo("database", "prune", "--keep", "0")
                 #expect(rest.standardError == "2 batches with 6 requests deleted\n")
-                #expect(try await bench.octavo("database", "prune", "4").standardError.hasPrefix("1 batches with 3"))
+                let named = try await bench.octavo("database", "prune", "waiting")
+                #expect(named.standardError.hasPrefix("1 batches with 3"), "\(named)")
                 #expect(try bench.count("SELECT count(*) FROM octavo.batches") == 0)
-                #expect(try await bench.octavo("database", "prune", "4").status == 66)
+                #expect(try await bench.octavo("database", "prune", "waiting").status == 66)
             }
         }
 

@@ -59,12 +59,12 @@ extension CommandLineTests {
                 try await succeeds("enqueuer", "enqueue", bad)
                 let failing = try await acting("worker").octavo("worker", "--drain", "--model", TestModels.tiny)
                 #expect(failing.status == 1 && failing.standardError.contains("1 failed"), "\(failing)")
-                try await succeeds("enqueuer", "retry", "2")
-                try await succeeds("enqueuer", "cancel", "2")
+                try await succeeds("enqueuer", "retry", "bad.jsonl")
+                try await succeeds("enqueuer", "cancel", "bad.jsonl")
                 let overdue = try bench.write("overdue.jsonl", #"{"prompt": "y"}"#)
                 try await succeeds("enqueuer", "enqueue", overdue, "--deadline", "2020-01-01T00:00:00Z")
-                let expired = try await acting("observer").octavo("status", "3")
-                #expect(expired.standardOutput.hasPrefix("batch 3 expired"), "\(expired)")
+                let expired = try await acting("observer").octavo("status", "overdue.jsonl")
+                #expect(expired.standardOutput.contains(" expired: overdue.jsonl"), "\(expired)")
             }
         }
 

@@ -120,7 +120,7 @@ import Testing
         ("log_sum_exp_temperatures", "[1]", "needs logprobs or prompt_logprobs"),
         ("log_sum_exp_temperatures[0]", "[0]", "between 0.01 and 100"),
         ("use_beam_search", "true", "is not supported"), ("prompt_embeds", "\"x\"", "is not supported"),
-        ("response_format", "{\"type\": \"xml\"}", "must be"), ("reasoning_effort", "\"high\"", "only \"none\""),
+        ("response_format.type", "{\"type\": \"xml\"}", "must be"), ("reasoning_effort", "\"high\"", "only \"none\""),
         ("prompt", "7", "must be a string, an array"), ("prompt", "[]", "must not be empty"),
         ("prompt[1]", "[1, \"x\"]", "is not a token id"), ("prompt[0]", "[[]]", "must not be empty"),
         ("prompt[1]", "[\"x\", {}]", "must be a string"), ("prompt[0]", "[4294967296]", "is not a token id"),

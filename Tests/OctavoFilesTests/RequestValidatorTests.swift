@@ -117,7 +117,10 @@ import Testing
         ("{\"messages\": [{\"content\": \"x\"}]}", "messages[0].role: missing"),
         ("{\"messages\": [], \"id\": 1}", "messages: must not be empty"),
         ("{\"prompt\": \"x\", \"temperature\": \"hot\"}", "temperature: must be a number, found string"),
-        ("{\"prompt\": \"x\", \"max_tokens\": 0}", "max_tokens: must be at least 1"),
+        (
+            "{\"prompt\": \"x\", \"max_tokens\": 0}",
+            "max_tokens: must be at least 1, unless with echo or prompt_logprobs"
+        ),
         ("{\"prompt\": \"x\", \"stream\": true}", "stream: is not supported"),
         ("{\"prompt\": \"x\", \"messages\": []}", "prompt: give either messages or prompt, not both"),
         (batchLine("custom_id="), "custom_id: missing"),

@@ -93,26 +93,26 @@ import Testing
                 try !observer.query("SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep'").isEmpty
             }
             #expect(started)
-            let clock = ContinuousClock.now
             task.cancel()
+            // Else the statement ends by itself, and nothing is thrown.
             await #expect(throws: CancellationError.self) { try await task.value }
-            #expect(clock.duration(to: .now) < .seconds(5))
             #expect(try await connection.run { try $0.query("SELECT 1").count } == 1)
         }
     }
 
-    @Test(arguments: [
-        "host=127.0.0.1 port=1 dbname=x",  // refused: it waits between attempts
-        "host=192.0.2.1 port=5432 dbname=x",  // no answer: it waits inside an attempt
-    ])
+    // Without the cancellation it would wait for ever.
+    @Test(
+        .timeLimit(.minutes(5)),
+        arguments: [
+            "host=127.0.0.1 port=1 dbname=x",  // refused: it waits between attempts
+            "host=192.0.2.1 port=5432 dbname=x",  // no answer: it waits inside an attempt
+        ])
     func `a canceled task stops waiting for a server that is away`(url: String) async throws {
         let connection = connection(url)
         let task = Task { try await connection.runRetrying { try $0.query("SELECT 1").count } }
         try await Task.sleep(for: .milliseconds(200))
-        let clock = ContinuousClock.now
         task.cancel()
         await #expect(throws: CancellationError.self) { try await task.value }
-        #expect(clock.duration(to: .now) < .seconds(5))
     }
 
     @Test func `a closed connection refuses work`() async throws {

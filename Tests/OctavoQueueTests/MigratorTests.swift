@@ -46,13 +46,12 @@ import Testing
     @Test func `an older schema is brought up, a newer one is refused`() async throws {
         try await TestDatabase.withDatabase { url in
             let connection = QueueFixture.connect(url)
-            let old = Migrator(connection, migrations: [Migration(name: "0001_a", sql: "CREATE TABLE octavo.a ()")])
-            let new = Migrator(
-                connection,
-                migrations: [
-                    Migration(name: "0001_a", sql: "CREATE TABLE octavo.a ()"),
-                    Migration(name: "0002_b", sql: "CREATE TABLE octavo.b ()"),
-                ])
+            let first = Migration(
+                name: "0001_a", sql: "ALTER TABLE octavo.migrations ADD COLUMN oldest_program integer DEFAULT 1")
+            let second = Migration(
+                name: "0002_b", sql: "ALTER TABLE octavo.migrations ALTER COLUMN oldest_program SET DEFAULT 2")
+            let old = Migrator(connection, migrations: [first])
+            let new = Migrator(connection, migrations: [first, second])
             #expect(try await old.migrate() == ["0001_a"])
             await #expect(throws: QueueError.schemaOutdated(found: 1, needed: 2)) { try await new.verify() }
             #expect(try await new.migrate() == ["0002_b"])

@@ -7,6 +7,8 @@ public struct TokenMask: Sendable, Hashable {
     /// How many tokens are in it.
     public private(set) var count = 0
 
+    private init(words: [UInt64]) { self.words = words }
+
     init(vocabularySize: Int) { words = [UInt64](repeating: 0, count: (vocabularySize + 63) / 64) }
 
     /// Whether a token is in it.
@@ -25,6 +27,14 @@ public struct TokenMask: Sendable, Hashable {
     package mutating func remove(_ token: TokenID) {
         let word = Int(token) >> 6
         if words.indices.contains(word) { words[word] &= ~(1 << UInt64(token & 63)) }
+    }
+
+    /// Takes out all tokens but some.
+    package mutating func formIntersection(_ tokens: [TokenID]) {
+        var kept = TokenMask(words: [UInt64](repeating: 0, count: words.count))
+        for token in tokens where contains(token) { kept.insert(token) }
+        kept.countTokens()
+        self = kept
     }
 
     mutating func formUnion(_ other: TokenMask) {

@@ -9,6 +9,7 @@ extension Queue {
         let name = quoted(role)
         var statements = [
             "REVOKE ALL ON ALL TABLES IN SCHEMA octavo FROM \(name)",
+            "REVOKE ALL ON ALL SEQUENCES IN SCHEMA octavo FROM \(name)",
             "REVOKE ALL ON SCHEMA octavo FROM \(name)",
         ]
         guard !purposes.isEmpty else { return statements }
@@ -17,7 +18,8 @@ extension Queue {
         var seen: Set<QueueRole.Grant> = []
         for purpose in QueueRole.allCases where purposes.contains(purpose) {
             for grant in purpose.grants where seen.insert(grant).inserted {
-                statements.append("GRANT \(grant.privileges) ON octavo.\(grant.table) TO \(name)")
+                let kind = grant.isSequence ? "SEQUENCE " : ""
+                statements.append("GRANT \(grant.privileges) ON \(kind)octavo.\(grant.table) TO \(name)")
             }
         }
         return statements

@@ -14,11 +14,12 @@ public enum QueueRole: String, Sendable, CaseIterable {
     /// `request_states`.
     case observer
 
-    /// Privileges on a table or view of the schema.
+    /// Privileges on a table, view or sequence of the schema.
     struct Grant: Sendable, Hashable {
         /// Such as `SELECT, INSERT` or `UPDATE (state)`.
         var privileges: String
         var table: String
+        var isSequence = false
     }
 
     /// The privileges, beyond those to connect and to use the schema and its functions.
@@ -31,6 +32,7 @@ public enum QueueRole: String, Sendable, CaseIterable {
                         + "completion_tokens)", table: "batches"),
                 Grant(privileges: "SELECT, INSERT, UPDATE, DELETE", table: "segments"),
                 Grant(privileges: "SELECT, INSERT, UPDATE, DELETE", table: "leases"),
+                Grant(privileges: "USAGE", table: "leases_token_seq", isSequence: true),
                 Grant(privileges: "SELECT, INSERT, UPDATE, DELETE", table: "lease_ranges"),
                 Grant(privileges: "SELECT, INSERT, DELETE", table: "lease_log"),
                 Grant(privileges: "INSERT", table: "results"),

@@ -75,7 +75,7 @@ extension ModelDatabase {
                 .int(token), .int8Array(requests.map { Int64($0.batch) }),
                 .int4Array(requests.map { Int32($0.position) }), .int2Array(ones.map { Int16($0 - 1) }),
                 .int4Array(ones.map { Int32($0 * 100) }), .int4Array(ones.map { Int32($0 * 7) }),
-                .byteaArray(requests.map { _ in Array("{}".utf8) }),
+                .utf8Array(requests.map { _ in Array("{}".utf8) }),
             ], name: "finish"
         ).only()
         return .finished(accepted: try row.int(0), already: try row.int(1), isFenced: try row.bool(2))
