@@ -5,7 +5,7 @@ struct PlantedBug: Sendable {
     var name: String
     /// A sentence for the list.
     var summary: String
-    /// The function's name without its version; the newest is meant.
+    /// The function's name without its version; the newest that has the text is meant, since one may call an older one.
     var function: String
     /// What is written in it, and what the mistake writes instead. Comments do not count, and runs of blanks count as one.
     var text: String
@@ -22,14 +22,14 @@ struct PlantedBug: Sendable {
 
     /// Puts the mistake in place of the function.
     func plant(in session: PostgresSession) throws {
-        let definition = try session.query(
+        let definitions = try session.query(
             """
             SELECT regexp_replace(regexp_replace(pg_get_functiondef(oid), '--[^\n]*', '', 'g'), '\\s+', ' ', 'g')
               FROM pg_proc WHERE proname ~ ('^' || $1 || '_v\\d+$')
-             ORDER BY length(proname) DESC, proname DESC LIMIT 1
+             ORDER BY length(proname) DESC, proname DESC
             """, [.text(function)]
-        ).only().string(0)
-        guard definition.contains(text) else {
+        ).map { try $0.string(0) }
+        guard let definition = definitions.first(where: { $0.contains(text) }) else {
             throw CheckError("octavo.\(function) has changed: \"\(text)\" is not in it, so \(name) cannot be planted")
         }
         try session.execute(definition.replacing(text, with: mistake), name: "planting \(name)")
@@ -41,13 +41,20 @@ extension PlantedBug {
 
     static let all = atomic + overlapping
 
+    /// What a worker sent, in the words of `finish`.
+    private static let sent =
+        "unnest(p_batch_ids, p_positions, p_prompt_tokens, p_completion_tokens, p_finish_reasons, p_bodies) "
+        + "AS u (batch_id, position, prompt_tokens, completion_tokens, finish_reason, body)"
+
     /// Mistakes that calls show which come one after the other.
     private static let atomic = [
         PlantedBug(
             name: "finish-unfenced", summary: "finish stores results of a lease that was lost", function: "finish",
-            text: "WHERE EXISTS (SELECT FROM octavo.lease_ranges r WHERE r.token = p_token AND r.batch_id = u.batch_id "
-                + "AND u.position >= r.first_position AND u.position < r.end_position) AND EXISTS",
-            mistake: "WHERE EXISTS"),
+            text:
+                "FROM octavo.lease_ranges r JOIN octavo.batches b ON b.id = r.batch_id AND b.state IN (1, 2) JOIN \(sent) "
+                + "ON u.batch_id = r.batch_id AND u.position >= r.first_position AND u.position < r.end_position "
+                + "WHERE r.token = p_token",
+            mistake: "FROM octavo.batches b JOIN \(sent) ON u.batch_id = b.id AND b.state IN (1, 2)"),
         PlantedBug(
             name: "finish-beyond-range", summary: "finish stores results of requests that have left the lease",
             function: "finish", text: "AND u.position >= r.first_position AND u.position < r.end_position",
@@ -106,7 +113,8 @@ extension PlantedBug {
             needsOverlap: true),
         PlantedBug(
             name: "count-unchecked", summary: "results of a batch that is being cancelled are counted",
-            function: "count", text: "AND state NOT IN (1, 2)", mistake: "AND false", needs: [.cancel],
+            function: "count", text: "WHERE b.id = c.id AND b.state IN (1, 2);", mistake: "WHERE b.id = c.id;",
+            needs: [.cancel],
             needsOverlap: true),
     ]
 }
