@@ -9,6 +9,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 
 import peers
 
@@ -29,28 +30,39 @@ def arguments():
     return parser.parse_args()
 
 
+LOAD = "seconds from start to first work"
+MEMORY = "peak memory, GiB"
+LESS_IS_BETTER = {LOAD, MEMORY}
+
+
 def name(figure):
     case = ", ".join(f"{key} {value}" for key, value in figure["case"].items())
-    return f"{figure['benchmark']}, {case}"
+    return LOAD if figure["benchmark"] == "load" else f"{figure['benchmark']}, {case}"
 
 
 def run(command, options):
     """The figures that a process prints, on as many CPUs as threads."""
     processors = sorted(os.sched_getaffinity(0))[: options.threads]
     environment = {**os.environ, "OMP_NUM_THREADS": str(options.threads)}
-    process = subprocess.run(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-        preexec_fn=lambda: os.sched_setaffinity(0, processors),
-    )
-    if process.returncode != 0:
-        raise RuntimeError((process.stderr.strip().splitlines() or ["no reason given"])[-1])
-    figures = [json.loads(line) for line in process.stdout.splitlines() if line.startswith("{")]
-    wanted = ("prefill", "decode", "offline job")
-    return {name(figure): figure["value"] for figure in figures if figure.get("benchmark") in wanted}
+    # In files, since only `wait4` tells a process's own memory, and it leaves no pipe to be read.
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            command,
+            stdout=output,
+            stderr=errors,
+            text=True,
+            env=environment,
+            preexec_fn=lambda: os.sched_setaffinity(0, processors),
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0), errors.seek(0)
+        if process.returncode != 0:
+            raise RuntimeError((errors.read().strip().splitlines() or ["no reason given"])[-1])
+        figures = [json.loads(line) for line in output if line.startswith("{")]
+    wanted = ("load", "prefill", "decode", "offline job")
+    found = {name(figure): figure["value"] for figure in figures if figure.get("benchmark") in wanted}
+    return {**found, MEMORY: usage.ru_maxrss / 2**20}
 
 
 def ours(options):
@@ -88,12 +100,16 @@ def compare(options):
 def show(figures):
     own = figures.pop("octavo")
     print(f"{'tokens/s, medians':48}{'octavo':>10}" + "".join(f"{peer:>26}" for peer in figures))
-    for key, values in own.items():
+    for key, values in sorted(own.items(), key=lambda item: item[0] in LESS_IS_BETTER):
         median = statistics.median(values)
         line = f"{key:48}{median:10.1f}"
         for theirs in figures.values():
             other = statistics.median(theirs[key]) if key in theirs else None
-            line += f"{'-':>26}" if other is None else f"{other:14.1f} ({median / other:5.2f} x)".rjust(26)
+            if other is None:
+                line += f"{'-':>26}"
+            else:
+                ratio = other / median if key in LESS_IS_BETTER else median / other
+                line += f"{other:14.1f} ({ratio:5.2f} x)".rjust(26)
         print(line)
 
 

@@ -185,6 +185,13 @@ class LlamaCppQ8(LlamaCpp):
         super().__init__(options, "model-q8_0.gguf")
 
 
+class LlamaCppBF16(LlamaCpp):
+    """The same in bf16."""
+
+    def __init__(self, options):
+        super().__init__(options, "model-bf16.gguf")
+
+
 class TorchAO(Batched):
     """INT8 weights and activations in transformers, without compilation."""
 
@@ -226,6 +233,7 @@ PEERS = {
     "openvino": OpenVINO,
     "llama.cpp": LlamaCpp,
     "llama.cpp-q8_0": LlamaCppQ8,
+    "llama.cpp-bf16": LlamaCppBF16,
     "torchao": TorchAO,
 }
 
@@ -236,6 +244,7 @@ def numbers(text):
 
 def measure(options):
     """Prints the figures of one peer, as `octavo bench engine --json` does."""
+    started = time.perf_counter()
     with open(os.path.join(options.folder, "huggingface", "config.json")) as file:
         vocabulary = json.load(file)["vocab_size"]
     peer = PEERS[options.measure](options)
@@ -244,6 +253,7 @@ def measure(options):
         case = {key.replace("_", " "): number for key, number in case.items()}
         print(json.dumps({"benchmark": benchmark, "case": case, "value": value}), flush=True)
 
+    show("load", time.perf_counter() - started)
     peer.complete([tokens(64, 99, vocabulary)], 4)
     for length in numbers(options.prefill):
         start = time.perf_counter()

@@ -1,7 +1,8 @@
 """Writes a Llama of random weights in the shape of a published one: random-llama.py SHAPE FOLDER
 
 SHAPE is llama-3-8b, or llama-3-8b:4 for four of its blocks. FOLDER becomes a Hugging Face folder of bf16, with a tokenizer
-whose tokens are numbers. With a TARGET that ends in .gguf instead, the same weights in Q8_0 for llama.cpp.
+whose tokens are numbers. If it has .gguf in its name, it becomes a file for llama.cpp with the same weights instead: in
+bf16 if the name says so, else in Q8_0.
 """
 
 import json
@@ -119,12 +120,12 @@ def write_gguf(sizes, path):
     writer.add_vocab_size(sizes["vocab_size"])
     writer.add_tokenizer_model("no_vocab")
     # The order of a head's rows, in which the formats differ, means nothing in random weights.
-    q8 = GGMLQuantizationType.Q8_0
+    kind = GGMLQuantizationType.BF16 if "bf16" in path else GGMLQuantizationType.Q8_0
     for _, name, values in random_tensors(sizes):
         if values.ndim == 1:
             writer.add_tensor(f"{name}.weight", values.numpy())
         else:
-            writer.add_tensor(f"{name}.weight", quants.quantize(values.numpy(), q8), raw_dtype=q8)
+            writer.add_tensor(f"{name}.weight", quants.quantize(values.numpy(), kind), raw_dtype=kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
