@@ -20,7 +20,9 @@ public enum TestDatabase {
     ) -> PrivateCluster {
         PrivateCluster(
             home: home.path, environment: environment,
-            settings: ["shared_buffers": "32MB", "fsync": "off", "max_prepared_transactions": "4"],
+            settings: [
+                "shared_buffers": "32MB", "fsync": "off", "max_prepared_transactions": "4", "max_connections": "1000",
+            ],
             initdbOptions: ["--no-sync"])
     }
 

@@ -76,7 +76,7 @@ extension HealthCheck {
             HealthCheck(
                 name: "connections", severity: .warning,
                 remedy:
-                    "A worker takes two. Raise max_connections, or put PgBouncer in transaction mode before the server.",
+                    "A worker takes three. Raise max_connections, or put PgBouncer in transaction mode before the server.",
                 sql: """
                     SELECT NULL::bigint AS subject,
                            format('%s of %s connections are taken', taken, allowed) AS message
