@@ -110,13 +110,16 @@ public struct BatchSettings: Sendable {
     public var settings: String
     /// From which requests without a seed derive theirs.
     public var seed: Int64
+    /// The recipe that made the requests, as JSON text; nil if none did.
+    public var job: String?
 
     /// Makes a value.
-    public init(id: Int64, name: String, model: String?, settings: String, seed: Int64) {
+    public init(id: Int64, name: String, model: String?, settings: String, seed: Int64, job: String? = nil) {
         self.id = id
         self.name = name
         self.model = model
         self.settings = settings
         self.seed = seed
+        self.job = job
     }
 }

@@ -1323,5 +1323,13 @@ extension Migration {
                     RETURN QUERY SELECT v_new.total, v_stored - v_new.total, false;
                 END $$;
                 """#),
+        Migration(
+            name: "0004_store_recipes",
+            sql: #"""
+                -- A batch that a job recipe made keeps the recipe: workers apply its retry rules, exports its columns and filters.
+
+                -- NULL: no recipe. JSON text as the recipe's file had it (not jsonb: the order of output columns is the order of keys).
+                ALTER TABLE octavo.batches ADD COLUMN job json;
+                """#),
     ]
 }

@@ -22,12 +22,14 @@ public struct NewBatch: Sendable {
     public var source: String
     /// When to give up what is unfinished; nil: never.
     public var deadline: BatchDeadline?
+    /// The recipe that made the requests, as JSON text; nil for a batch without one.
+    public var job: String?
 
     /// Makes a batch of ordinary priority.
     public init(
         name: String, idempotencyKey: String, fileIdentity: String, model: String? = nil, settings: String = "{}",
         seed: Int64, priority: Int = 2, weight: Int = 1, maximumAttempts: Int = 4, source: String,
-        deadline: BatchDeadline? = nil
+        deadline: BatchDeadline? = nil, job: String? = nil
     ) {
         self.name = name
         self.idempotencyKey = idempotencyKey
@@ -40,6 +42,7 @@ public struct NewBatch: Sendable {
         self.maximumAttempts = maximumAttempts
         self.source = source
         self.deadline = deadline
+        self.job = job
     }
 }
 

@@ -28,7 +28,12 @@ struct LeaseRun: Sendable {
     /// Takes what ended a generation, and hands on what that makes of its request.
     mutating func end(with event: GenerationEvent, writer: ResultWriter) {
         switch event {
-        case .finished(let completion): if let result = assembly.add(completion) { writer.add(result, of: watch) }
+        case .finished(let completion):
+            switch assembly.add(completion) {
+            case .finished(let result): writer.add(result, of: watch)
+            case .rejected(let failure): writer.add(failure, of: watch)
+            case nil: break
+            }
         case .failed(let id, let error): if let failure = assembly.fail(id, error) { writer.add(failure, of: watch) }
         case .cancelled: break
         case .checkpoint, .step: return

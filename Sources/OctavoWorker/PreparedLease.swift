@@ -19,6 +19,7 @@ struct PreparedLease: Sendable {
     init(_ lease: Lease, settings: [Int64: BatchSettings], preparation: RequestPreparation, firstID: Int) {
         self.lease = lease
         self.firstID = firstID
+        let rules = settings.compactMapValues { $0.job.flatMap { try? JSONValue.parse($0) }.flatMap(OutputRules.init) }
         var requests: [PreparedRequest] = []
         var failures: [FailedRequest] = []
         var generations: [GenerationRequest] = []
@@ -26,7 +27,7 @@ struct PreparedLease: Sendable {
         for leased in lease.requests {
             guard let settings = settings[leased.key.batchID] else { continue }
             do throws(RequestError) {
-                let request = try preparation.prepare(leased, settings: settings)
+                let request = try preparation.prepare(leased, settings: settings, rules: rules[leased.key.batchID])
                 for var generation in request.encoded.generations {
                     generation.id = firstID + generations.count
                     generations.append(generation)

@@ -5,6 +5,8 @@ import OctavoQueue
 /// A leased request, ready for the engine: one generation per sample.
 struct PreparedRequest: Sendable {
     let leased: LeasedRequest
+    /// What its answer must be like, if its batch asks for anything.
+    let rules: OutputRules?
     /// `id` of a generation is its place until the lease numbers them.
     let encoded: EncodedRequest
 }
@@ -26,16 +28,26 @@ struct RequestPreparation: Sendable {
 
     /// Prepares one request of a batch.
     ///
+    /// Where answers have rules, a request that failed before begins anew with another seed: what its last attempt had
+    /// generated is no part of this one.
+    ///
     /// - Throws: `RequestError` when the request can never be answered.
-    func prepare(_ leased: LeasedRequest, settings: BatchSettings) throws(RequestError) -> PreparedRequest {
-        let body = try parse(leased.body, settings: settings)
+    func prepare(
+        _ leased: LeasedRequest, settings: BatchSettings, rules: OutputRules? = nil
+    ) throws(RequestError) -> PreparedRequest {
+        var body = try parse(leased.body, settings: settings)
         try structures.check(body.sampling.structure)
-        var encoded = try EncodedRequest(
-            body, encoder: encoder, seed: Self.derivedSeed(batchSeed: settings.seed, line: leased.line))
-        for progress in leased.progress where encoded.generations.indices.contains(progress.choice) {
-            encoded.generations[progress.choice].generatedTokens = progress.tokens
+        let seed = body.sampling.seed ?? Self.derivedSeed(batchSeed: settings.seed, line: leased.line)
+        guard rules != nil, leased.attempts > 0 else {
+            var encoded = try EncodedRequest(body, encoder: encoder, seed: seed)
+            for progress in leased.progress where encoded.generations.indices.contains(progress.choice) {
+                encoded.generations[progress.choice].generatedTokens = progress.tokens
+            }
+            return PreparedRequest(leased: leased, rules: rules, encoded: encoded)
         }
-        return PreparedRequest(leased: leased, encoded: encoded)
+        body.sampling.seed = Self.derivedSeed(batchSeed: seed, line: leased.attempts)
+        let encoded = try EncodedRequest(body, encoder: encoder, seed: seed)
+        return PreparedRequest(leased: leased, rules: rules, encoded: encoded)
     }
 
     private func parse(_ text: String, settings: BatchSettings) throws(RequestError) -> RequestBody {

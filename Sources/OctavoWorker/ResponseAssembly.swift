@@ -29,19 +29,51 @@ struct ResponseAssembly {
 
     private func choice(of generation: Int) -> Int { lease.generations[generation - lease.firstID].sampleIndex }
 
-    /// Takes a completion; returns the request's result when it was the last one missing.
-    mutating func add(_ completion: Completion) -> FinishedRequest? {
+    /// What became of a request.
+    enum Ending {
+        /// It is answered.
+        case finished(FinishedRequest)
+        /// Its answer breaks the batch's rules.
+        case rejected(FailedRequest)
+    }
+
+    /// Takes a completion; returns what became of the request when it was the last one missing.
+    mutating func add(_ completion: Completion) -> Ending? {
         completions[completion.id] = completion
         let samples = generations(of: completion.id).compactMap { completions[$0] }
         let request = request(of: completion.id)
         guard samples.count == request.encoded.generations.count else { return nil }
         let (encoded, kept) = (request.encoded, responses.kept(samples, for: request.encoded.body))
+        if let rejection = rejection(of: kept, to: request) {
+            return .rejected(rejected(request.leased.key, rejection))
+        }
         var body: [UInt8] = []
         responses.json(for: encoded.body, prompts: encoded.prompts, completions: samples).write(to: &body)
-        return FinishedRequest(
-            key: request.leased.key, finishReason: responses.finishReason(of: kept[0], to: encoded.body).code,
-            promptTokens: encoded.promptTokens, completionTokens: samples.reduce(0) { $0 + $1.tokens.count },
-            body: body)
+        return .finished(
+            FinishedRequest(
+                key: request.leased.key, finishReason: responses.finishReason(of: kept[0], to: encoded.body).code,
+                promptTokens: encoded.promptTokens, completionTokens: samples.reduce(0) { $0 + $1.tokens.count },
+                body: body))
+    }
+
+    /// The first breach of the batch's rules by any choice.
+    private func rejection(of choices: [Completion], to request: PreparedRequest) -> OutputRules.Rejection? {
+        guard let rules = request.rules else { return nil }
+        for choice in choices {
+            let rejection = rules.rejection(
+                of: choice.text, finishReason: responses.finishReason(of: choice, to: request.encoded.body),
+                attempts: request.leased.attempts)
+            if let rejection { return rejection }
+        }
+        return nil
+    }
+
+    private func rejected(_ key: RequestKey, _ rejection: OutputRules.Rejection) -> FailedRequest {
+        let error: JSONValue = [
+            "message": .string(rejection.reason), "type": "invalid_output", "param": nil, "code": "output_rejected",
+        ]
+        return FailedRequest(
+            key: key, kind: "output_rejected", isPermanent: rejection.isFinal, statusCode: 422, error: error.jsonText)
     }
 
     /// Takes the failure of a choice in the engine, which fails the request; returns it the first time.
