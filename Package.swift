@@ -18,6 +18,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.30.0"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
@@ -40,13 +42,22 @@ let package = Package(
             dependencies: ["OctavoPostgres", "OctavoCore", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict),
 
-        // JSONL in (read, validate, enqueue) and out (export), compressed if its name says so.
+        // Job recipes: rows of any columns → requests, answers → rows. Pure functions.
+        .target(
+            name: "OctavoJobs",
+            dependencies: [
+                "OctavoCore", .product(name: "Mustache", package: "swift-mustache"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: strict),
+
+        // JSONL and CSV in (read, validate, enqueue) and out (export), compressed if its name says so.
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .target(
             name: "OctavoFiles",
             dependencies: [
-                "OctavoQueue", "OctavoTokenizer", "OctavoGrammar", "OctavoCore", "CZlib", "CZstd",
+                "OctavoJobs", "OctavoQueue", "OctavoTokenizer", "OctavoGrammar", "OctavoCore", "CZlib", "CZstd",
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: strict),
@@ -98,8 +109,9 @@ let package = Package(
         .executableTarget(
             name: "octavo",
             dependencies: [
-                "OctavoCore", "OctavoTokenizer", "OctavoPostgres", "OctavoQueue", "OctavoFiles", "OctavoBatching",
-                "OctavoEngine", "OctavoGrammar", "OctavoWeights", "OctavoHub", "OctavoLlama", "OctavoWorker",
+                "OctavoCore", "OctavoTokenizer", "OctavoPostgres", "OctavoQueue", "OctavoJobs", "OctavoFiles",
+                "OctavoBatching", "OctavoEngine", "OctavoGrammar", "OctavoWeights", "OctavoHub", "OctavoLlama",
+                "OctavoWorker",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
@@ -148,7 +160,11 @@ let package = Package(
         .testTarget(
             name: "OctavoQueueTests", dependencies: ["OctavoQueue", "OctavoTestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "OctavoFilesTests", dependencies: ["OctavoFiles", "OctavoTestSupport"], swiftSettings: strict),
+            name: "OctavoJobsTests", dependencies: ["OctavoJobs", "OctavoCore", "OctavoTestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "OctavoFilesTests", dependencies: ["OctavoFiles", "OctavoJobs", "OctavoTestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "OctavoBatchingTests", dependencies: ["OctavoBatching", "OctavoCore", "OctavoTestSupport"],
             swiftSettings: strict),
