@@ -1,10 +1,13 @@
 internal import Crypto
 import Foundation
+internal import OctavoJobs
 
 /// Splits the files of a batch into lines, in constant memory.
 ///
 /// Lines end at `\n` alone; the `\r` of a CRLF stays, being white space to JSON. A UTF-8 byte order mark at the start
 /// of a file is skipped. A last line without `\n` is a line; an empty rest after the last `\n` is none.
+///
+/// In a file of CSV, a "line" is a record: the `\n` within quotes do not end it. It is numbered by its first line.
 public struct BatchFileReader {
     /// A place between two lines, at which reading can be taken up again.
     public struct Position: Sendable, Hashable {
@@ -98,16 +101,20 @@ public struct BatchFileReader {
     private mutating func nextLineOfFile() throws(BatchFileError) -> Line? {
         var bytes: [UInt8] = []
         var length = 0
+        var record = files[position.file].format == .csv ? CSVRecordScanner() : nil
         while true {
             if unread.isEmpty, try !fill() {
-                return length == 0 ? nil : finish(bytes, length, terminator: 0)
+                return length == 0
+                    ? nil : finish(bytes, length, terminator: 0, innerLines: record?.innerLines ?? 0)
             }
-            let newline = firstNewline(unread)
+            let newline = record == nil ? firstNewline(unread) : record?.end(in: buffer[unread])
             let piece = buffer[unread.lowerBound..<(newline ?? unread.upperBound)]
             bytes.append(contentsOf: piece.prefix(maximumLineLength - bytes.count))
             length += piece.count
             unread = (newline.map { $0 + 1 } ?? unread.upperBound)..<unread.upperBound
-            if newline != nil { return finish(bytes, length, terminator: 1) }
+            if newline != nil {
+                return finish(bytes, length, terminator: 1, innerLines: record?.innerLines ?? 0)
+            }
         }
     }
 
@@ -121,12 +128,14 @@ public struct BatchFileReader {
         }
     }
 
-    private mutating func finish(_ bytes: [UInt8], _ length: Int, terminator: Int) -> Line {
-        position.line += 1
+    private mutating func finish(_ bytes: [UInt8], _ length: Int, terminator: Int, innerLines: Int) -> Line {
+        let number = position.line + 1
+        let ordinal = position.totalLines + 1
+        position.line += 1 + innerLines
         position.byte += Int64(length + terminator)
         return Line(
-            file: files[position.file].name, number: position.line, ordinal: position.totalLines, bytes: bytes,
-            length: length, end: position)
+            file: files[position.file].name, number: number, ordinal: ordinal, bytes: bytes, length: length,
+            end: position)
     }
 
     /// Reads the next bytes of the file; `false` at its end.

@@ -1,5 +1,6 @@
 internal import Crypto
 internal import OctavoCore
+internal import OctavoJobs
 
 /// What makes two submissions the same batch: the files' bytes, which lines of them are queued, and all that shapes the
 /// answers.
@@ -10,14 +11,16 @@ struct BatchFingerprint {
     let seed: Int64
 
     init(survey: BatchSurvey, options: EnqueueOptions) {
-        let description: JSONValue = [
+        var description: JSONObject = [
             "version": 1, "files": .array(survey.fileDigests.map(JSONValue.string)),
             "refused": survey.errors.count == 0 ? .null : .string(survey.refusedDigest),
             "model": options.model.map(JSONValue.string) ?? .null,
             "settings": Self.sorted(.object(options.settings)),
             "seed": options.seed.map { .integer(Int($0)) } ?? .null,
         ]
-        let digest = SHA256.hash(data: Array(description.jsonText.utf8))
+        // Not there at all without a recipe, so that batches of old keep their keys.
+        description["job"] = options.job.map { Self.sorted($0.identity) }
+        let digest = SHA256.hash(data: Array(JSONValue.object(description).jsonText.utf8))
         key = hexadecimal(digest)
         seed = options.seed ?? digest.prefix(8).reduce(0) { $0 << 8 | Int64($1) }
     }

@@ -19,13 +19,13 @@ struct BatchSurvey {
     static let windowBytes: Int64 = 64 << 20
     /// How many unknown members are named.
     static let maximumUnknownMembers = 20
-    /// Stands in `promptTokens` for a line that is not loaded: refused, or blank.
+    /// Stands in `promptTokens` for a request that is not loaded: its line was refused, or has none.
     static let refused: Int32 = -1
 
     private(set) var windows: [Window] = []
-    /// For each line, the tokens of its prompts, or `refused`.
+    /// For each request by its number, the tokens of its prompts, or `refused`.
     private(set) var promptTokens: [Int32] = []
-    /// For each line, the most tokens that may be generated for it.
+    /// For each request by its number, the most tokens that may be generated for it.
     private(set) var newTokens: [Int32] = []
     var errors = BatchFileErrors()
     private(set) var rows = 0
@@ -38,6 +38,8 @@ struct BatchSurvey {
     private(set) var fileDigests: [String] = []
 
     private let windowRows: Int
+    /// How many requests each line stands for.
+    let requestsPerLine: Int
     private let contextLength: Int?
     private let errorLog: InvalidLineLog?
     private var ids = CustomIDIndex()
@@ -45,8 +47,9 @@ struct BatchSurvey {
     private var refusedLines = SHA256()
     private var current = Window.Partial(start: .init())
 
-    init(windowRows: Int, contextLength: Int?, errorLog: InvalidLineLog?) {
+    init(windowRows: Int, requestsPerLine: Int = 1, contextLength: Int?, errorLog: InvalidLineLog?) {
         self.windowRows = windowRows
+        self.requestsPerLine = requestsPerLine
         self.contextLength = contextLength
         self.errorLog = errorLog
     }
@@ -60,14 +63,19 @@ struct BatchSurvey {
         if fileStarts.count <= line.end.file { fileStarts.append((line.file, line.end.earlierLines)) }
         current.hash.update(line)
         current.end = line.end
+        // A record of CSV may have taken several lines.
+        fillUp(toLine: line.ordinal - 1)
         switch inspected.outcome {
         case .blank: blankLines += 1
+        case .header: break
         case .malformed(let error): try refuse(line, error)
-        case .request(let request): try add(request, line)
+        case .requests(let requests): try add(requests, line)
         }
-        if promptTokens.count < line.ordinal { append(Self.refused, 0) }
+        fillUp(toLine: line.ordinal)
         let bytes = current.end.totalBytes - current.start.totalBytes
-        if current.rows == windowRows || (current.rows > 0 && bytes >= Self.windowBytes) { closeWindow() }
+        // The requests of a line are never parted.
+        let isFull = current.rows + requestsPerLine > windowRows
+        if current.rows > 0, isFull || bytes >= Self.windowBytes { closeWindow() }
     }
 
     /// Ends the last window, after the last line.
@@ -76,29 +84,42 @@ struct BatchSurvey {
         self.fileDigests = fileDigests
     }
 
-    private mutating func add(_ measured: MeasuredRequest, _ line: BatchFileReader.Line) throws(BatchFileError) {
+    /// Takes in the requests of a line, all or none of them.
+    private mutating func add(_ requests: [MeasuredRequest], _ line: BatchFileReader.Line) throws(BatchFileError) {
         do throws(BatchFileError) {
-            if let earlier = ids.insert(measured.fingerprint, line: line.ordinal) {
-                throw duplicate(measured.request.customID, line, earlier: earlier)
+            for (index, measured) in requests.enumerated() {
+                let number = JobRows.requestNumber(line: line.ordinal, index, of: requests.count)
+                if let earlier = ids.insert(measured.fingerprint, line: number) {
+                    let earlierLine = (earlier - 1) / requestsPerLine + 1
+                    throw duplicate(measured.request.customID, line, earlier: earlierLine)
+                }
+                _ = try measured.promptTokens.get()
             }
-            let tokens = try measured.promptTokens.get()
-            let newTokens = measured.request.request.newTokens(promptTokens: tokens, contextLength: contextLength)
-            append(Int32(tokens), Int32(newTokens))
-            totalPromptTokens += tokens
-            totalNewTokens += newTokens
-            for name in measured.request.unknownMembers where unknownMembers.count < Self.maximumUnknownMembers {
-                unknownMembers.insert(name)
-            }
-            rows += 1
-            current.rows += 1
+            for measured in requests { add(measured.request, promptTokens: try measured.promptTokens.get()) }
         } catch {
             try refuse(line, error)
         }
     }
 
-    private mutating func append(_ promptTokens: Int32, _ newTokens: Int32) {
-        self.promptTokens.append(promptTokens)
-        self.newTokens.append(newTokens)
+    private mutating func add(_ request: ValidatedRequest, promptTokens tokens: Int) {
+        let newTokens = request.request.newTokens(promptTokens: tokens, contextLength: contextLength)
+        self.promptTokens.append(Int32(tokens))
+        self.newTokens.append(Int32(newTokens))
+        totalPromptTokens += tokens
+        totalNewTokens += newTokens
+        for name in request.unknownMembers where unknownMembers.count < Self.maximumUnknownMembers {
+            unknownMembers.insert(name)
+        }
+        rows += 1
+        current.rows += 1
+    }
+
+    /// Gives all requests that these lines could have been, and were not, their places.
+    private mutating func fillUp(toLine ordinal: Int) {
+        let missing = ordinal * requestsPerLine - promptTokens.count
+        guard missing > 0 else { return }
+        promptTokens.append(contentsOf: repeatElement(Self.refused, count: missing))
+        newTokens.append(contentsOf: repeatElement(0, count: missing))
     }
 
     private mutating func refuse(_ line: BatchFileReader.Line, _ error: BatchFileError) throws(BatchFileError) {

@@ -1,4 +1,5 @@
 public import OctavoCore
+public import OctavoJobs
 public import OctavoQueue
 
 /// What to queue and how.
@@ -30,6 +31,10 @@ public struct EnqueueOptions: Sendable {
     public var deadline: BatchDeadline?
     /// Whether invalid lines are left out instead of stopping everything.
     public var skipsInvalid = false
+    /// The recipe that makes requests of rows; `nil` takes the lines for requests.
+    public var job: JobRecipe?
+    /// The batch whose results are the rows, in place of files.
+    public var resultsOf: Int64?
     /// A file for all errors found, one JSON object a line.
     public var errorsPath: String?
     /// Whether to validate and count only.

@@ -40,9 +40,9 @@ extension Enqueuer {
                 remedy: "Delete the batch with \"octavo delete \(load.id)\", then run this command again.")
         }
         var assembler = WindowAssembler(survey: survey, window: first)
-        let promptTokens = survey.promptTokens
         var reader = BatchFileReader(files, from: survey.windows[first].start)
         let totalBytes = files.reduce(0) { $0 + $1.size }
+        let rows = try rows(of: files)
         do {
             try await withThrowingTaskGroup(of: WindowAssembler.Loadable.self) { loading in
                 func finishLoading() async throws {
@@ -52,8 +52,8 @@ extension Enqueuer {
                             stage: .loading, bytes: window.end.totalBytes, totalBytes: totalBytes,
                             rows: window.rowsBefore + window.rows.count))
                 }
-                try await OrderedLines.map(&reader, { [validator] in RereadLine($0, promptTokens, validator) }) {
-                    block in
+                let rereading = Rereading(survey, validator: validator, rows: rows)
+                try await OrderedLines.map(&reader, rereading.reread) { block in
                     for line in block {
                         guard let window = try assembler.add(line) else { continue }
                         try await finishLoading()
@@ -85,14 +85,36 @@ private struct FileChanged: Error {}
 /// A line of the second reading.
 private struct RereadLine: Sendable {
     var line: BatchFileReader.Line
-    /// The request's name and body, of a line that is to be loaded; nil if it is no request any more, either.
-    var request: (customID: String, body: [UInt8])?
+    /// The requests of a line that is to be loaded; none if it does not stand for so many any more, either.
+    var requests: [RereadRequest]
+}
 
-    /// - Parameter promptTokens: what the first reading found for each line.
-    init(_ line: BatchFileReader.Line, _ promptTokens: [Int32], _ validator: RequestValidator) {
-        self.line = line
-        let isWanted = line.ordinal <= promptTokens.count && promptTokens[line.ordinal - 1] != BatchSurvey.refused
-        request = isWanted ? try? validator.reread(line) : nil
+/// Reads again the lines that the first reading accepted, and checks of them only what it takes.
+private struct Rereading: Sendable {
+    private let promptTokens: [Int32]
+    private let requestsPerLine: Int
+    private let validator: RequestValidator
+    private let rows: JobRows?
+
+    init(_ survey: BatchSurvey, validator: RequestValidator, rows: JobRows?) {
+        promptTokens = survey.promptTokens
+        requestsPerLine = survey.requestsPerLine
+        self.validator = validator
+        self.rows = rows
+    }
+
+    func reread(_ line: BatchFileReader.Line) -> RereadLine {
+        // The requests of a line are accepted together.
+        let first = (line.ordinal - 1) * requestsPerLine
+        let isWanted = first < promptTokens.count && promptTokens[first] != BatchSurvey.refused
+        guard isWanted, let requests = try? requests(of: line), requests.count == requestsPerLine else {
+            return RereadLine(line: line, requests: [])
+        }
+        return RereadLine(line: line, requests: requests)
+    }
+
+    private func requests(of line: BatchFileReader.Line) throws(BatchFileError) -> [RereadRequest] {
+        if let rows { try rows.reread(line) } else { [try validator.reread(line)] }
     }
 }
 
@@ -125,11 +147,12 @@ private struct WindowAssembler {
         let expected = survey.windows[window]
         let line = reread.line
         hash.update(line)
-        if let request = reread.request {
+        for (index, request) in reread.requests.enumerated() {
+            let number = JobRows.requestNumber(line: line.ordinal, index, of: reread.requests.count)
             rows.append(
                 RequestRow(
-                    line: line.ordinal, promptTokens: Int(survey.promptTokens[line.ordinal - 1]),
-                    maximumNewTokens: Int(survey.newTokens[line.ordinal - 1]), customID: request.customID,
+                    line: number, promptTokens: Int(survey.promptTokens[number - 1]),
+                    maximumNewTokens: Int(survey.newTokens[number - 1]), customID: request.customID,
                     body: request.body))
         }
         guard line.end.totalBytes >= expected.end.totalBytes else { return nil }

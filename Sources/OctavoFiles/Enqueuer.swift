@@ -1,4 +1,5 @@
 public import OctavoCore
+internal import OctavoJobs
 public import OctavoQueue
 
 /// Turns files of requests into a batch in the queue.
@@ -23,7 +24,9 @@ public struct Enqueuer: Sendable {
         _ options: EnqueueOptions, queue: Queue?, encoder: (any PromptEncoding)? = nil,
         progress: @escaping @Sendable (EnqueueProgress) -> Void = { _ in }
     ) {
-        precondition(queue != nil || options.isDryRun, "only a dry run needs no queue")
+        precondition(
+            queue != nil || (options.isDryRun && options.resultsOf == nil), "only a dry run of files needs no queue")
+        precondition(options.resultsOf == nil || options.job != nil, "results become requests by a recipe")
         self.options = options
         self.queue = queue
         self.encoder = encoder
@@ -38,8 +41,7 @@ public struct Enqueuer: Sendable {
     public func run() async throws -> EnqueueResult {
         try protectInput()
         try checkSettings()
-        var files: [InputFile] = []
-        for path in options.files { files.append(try InputFile(path: path)) }
+        let files = try await openFiles()
         let survey = try await survey(files)
         try check(survey)
         let fingerprint = BatchFingerprint(survey: survey, options: options)
@@ -61,10 +63,10 @@ public struct Enqueuer: Sendable {
     private func checkSettings() throws(RequestError) {
         let message: JSONValue = ["role": "user", "content": "x"]
         do {
-            _ = try RequestBody.parse(["messages": [message]], defaults: options.settings)
+            _ = try RequestBody.parse(["messages": [message]], defaults: settings)
         } catch {
             // Some parameters mean different things to the two endpoints: fitting one is enough.
-            guard (try? RequestBody.parse(["prompt": "x"], defaults: options.settings)) == nil else {
+            guard (try? RequestBody.parse(["prompt": "x"], defaults: settings)) == nil else {
                 return
             }
             throw error
@@ -85,16 +87,18 @@ public struct Enqueuer: Sendable {
     private func newBatch(_ fingerprint: BatchFingerprint) -> NewBatch {
         NewBatch(
             name: options.name ?? defaultName, idempotencyKey: fingerprint.key, fileIdentity: fingerprint.key,
-            model: options.model, settings: JSONValue.object(options.settings).jsonText, seed: fingerprint.seed,
-            priority: options.priority, weight: options.weight, maximumAttempts: options.maximumAttempts,
-            source: source, deadline: options.deadline)
+            model: options.model, settings: JSONValue.object(settings).jsonText, seed: fingerprint.seed,
+            priority: options.priority, weight: options.weight,
+            // A retry that the recipe promises must not be one attempt too many.
+            maximumAttempts: max(options.maximumAttempts, (options.job?.rules?.retries ?? 0) + 1),
+            source: source, deadline: options.deadline, job: options.job?.json.jsonText)
     }
 
     /// All files, as messages and the batch name them.
-    var source: String { options.files.joined(separator: ", ") }
+    var source: String { options.resultsOf.map { "batch \($0)" } ?? options.files.joined(separator: ", ") }
 
     private var defaultName: String {
-        let first = options.files.first ?? ""
+        let first = options.files.first ?? options.job?.name ?? ""
         return first == "-" ? "stdin" : first.split(separator: "/").last.map(String.init) ?? first
     }
 }
@@ -102,17 +106,26 @@ public struct Enqueuer: Sendable {
 // MARK: - The first reading
 
 extension Enqueuer {
-    private func survey(_ files: [InputFile]) async throws -> BatchSurvey {
+    /// Reads and checks all lines.
+    ///
+    /// - Parameter observe: is shown every line, in order.
+    func survey(
+        _ files: [InputFile], observe: (InspectedLine) -> Void = { _ in }
+    ) async throws -> BatchSurvey {
         let log = try options.errorsPath.map(InvalidLineLog.init)
         var survey = BatchSurvey(
-            windowRows: min(options.windowRows, Queue.maximumWindowRows), contextLength: encoder?.contextLength,
-            errorLog: log)
+            windowRows: min(options.windowRows, Queue.maximumWindowRows),
+            requestsPerLine: options.job?.requestsPerRow ?? 1, contextLength: encoder?.contextLength, errorLog: log)
         let inspector = LineInspector(
-            validator: validator, counting: encoder.map(LineInspector.Counting.tokens) ?? .bytes)
+            validator: validator, rows: try rows(of: files),
+            counting: encoder.map(LineInspector.Counting.tokens) ?? .bytes)
         let totalBytes = files.reduce(0) { $0 + $1.size }
         var reader = BatchFileReader(files)
         try await inspector.inspect(&reader) { block in
-            for line in block { try survey.add(line) }
+            for line in block {
+                observe(line)
+                try survey.add(line)
+            }
             if let end = block.last?.line.end {
                 progress(
                     EnqueueProgress(
@@ -128,7 +141,7 @@ extension Enqueuer {
 
     var validator: RequestValidator {
         RequestValidator(
-            settings: options.settings, samplingDefaults: options.samplingDefaults, model: options.model,
+            settings: settings, samplingDefaults: options.samplingDefaults, model: options.model,
             modelAliases: options.modelAliases, maximumLogprobs: options.maximumLogprobs)
     }
 }

@@ -1,10 +1,13 @@
+public import OctavoJobs
+
 /// What to export and where to.
 public struct ExportOptions: Sendable {
     /// The order of the output lines.
     public enum Order: String, Sendable, CaseIterable {
         /// As in the input.
         case input
-        /// As they were finished, to the second, within each window of up to 65,536 input lines.
+        /// As they were finished, to the second, within each window of up to 65,536 input lines. A recipe's rows have the
+        /// order of the input all the same.
         case completion
     }
 
@@ -22,6 +25,8 @@ public struct ExportOptions: Sendable {
         case promptCompletion = "prompt-completion"
         /// TRL's prompt, chosen and rejected answer, from two batches.
         case preference
+        /// The columns that the batch's recipe names.
+        case recipe
     }
 
     /// The batch.
@@ -33,8 +38,11 @@ public struct ExportOptions: Sendable {
     public var errors: String?
     /// The order of the lines.
     public var order = Order.input
-    /// The form of the lines. Errors have OpenAI's form, whatever it is.
-    public var format = Format.openai
+    /// The form of the lines; `nil` is the recipe's where the batch has one with an output, else OpenAI's. Errors have
+    /// OpenAI's form, whatever it is.
+    public var format: Format?
+    /// The recipe whose output is written, in place of the one stored with the batch.
+    public var job: JobRecipe?
     /// Whether OpenAI's lines have the request beside the response; those of other formats have what was asked anyway.
     public var includesPrompt = false
     /// Whether answers that were cut off by `max_tokens` are left out. OpenAI's lines are kept whole.
@@ -70,7 +78,7 @@ public struct ExportCounts: Sendable, Hashable {
     public var expired = 0
     /// Requests still to be done, which are not exported.
     public var pending = 0
-    /// Lines of the output: one for every finished request in OpenAI's form, for every answer or pair in others.
+    /// Lines of the output: one for every finished request in OpenAI's form, for every answer, pair or row in others.
     public var lines = 0
     /// Answers, or pairs with one, that were left out because they are cut off.
     public var cutOff = 0
@@ -108,12 +116,24 @@ public struct ExportResult: Sendable, Hashable {
     /// How many of such requests are kept at most; the others are only counted.
     public static let maximumUnsuitableKept = 20
 
+    /// The form of the lines.
+    public var format: ExportOptions.Format
     /// The states of the requests.
     public var counts: ExportCounts
     /// The first requests with answers that the format cannot express.
     public var unsuitable: [UnsuitableRequest]
     /// The file written with the errors; `nil` when none was written.
     public var errorsPath: String?
+    /// How many rows the recipe's filters dropped, by filter.
+    public var dropped: [Dropped] = []
+
+    /// Rows that one filter dropped.
+    public struct Dropped: Sendable, Hashable {
+        /// The filter.
+        public var filter: String
+        /// The number of rows.
+        public var count: Int
+    }
 }
 
 /// Why a batch cannot be exported.
@@ -122,6 +142,10 @@ public enum ExportError: Error, Sendable, Hashable, CustomStringConvertible {
     case incompleteBatch(batch: Int64, state: String)
     /// The batch holds another number of requests than it says.
     case countMismatch(batch: Int64, exported: Int, total: Int)
+    /// The recipe's output was asked for, but there is none.
+    case noRecipe(batch: Int64)
+    /// The recipe that was given makes another number of requests of a row than the batch's.
+    case otherRecipe(batch: Int64)
     /// What is stored for a request is no response.
     case malformedResult(batch: Int64, line: Int)
 
@@ -133,6 +157,11 @@ public enum ExportError: Error, Sendable, Hashable, CustomStringConvertible {
         case .countMismatch(let batch, let exported, let total):
             "batch \(batch) has \(total) requests, but \(exported) were found. The database was changed by hand, or "
                 + "the batch is being deleted. Nothing was written."
+        case .noRecipe(let batch):
+            "batch \(batch) has no recipe that names output columns. Give one with --job, or another --format."
+        case .otherRecipe(let batch):
+            "batch \(batch) was not made by this recipe: its rows became another number of requests. Give the recipe "
+                + "that made it, or one that differs only in output, filters and dedup."
         case .malformedResult(let batch, let line):
             "the result of line \(line) of batch \(batch) is not a response. The database was changed by hand. "
                 + "Nothing was written."

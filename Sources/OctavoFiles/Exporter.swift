@@ -1,4 +1,5 @@
 import Foundation
+internal import OctavoJobs
 public import OctavoQueue
 
 /// Writes the results of a batch to files.
@@ -6,9 +7,9 @@ public import OctavoQueue
 /// Works at any moment, also while the batch is running: every window of requests is read in a short transaction of its
 /// own, while the one before is written. The files appear whole or not at all. Memory holds two windows.
 public struct Exporter: Sendable {
-    private let options: ExportOptions
-    private let queue: Queue
-    private let progress: @Sendable (ExportCounts) -> Void
+    let options: ExportOptions
+    let queue: Queue
+    let progress: @Sendable (ExportCounts) -> Void
 
     /// An exporter.
     ///
@@ -33,19 +34,23 @@ public struct Exporter: Sendable {
         if let rejected = options.rejected { rejectedSettings = try await self.settings(of: rejected) }
         let output = try output()
         let errorsPath = try errorsPath(besides: output)
+        let recipe = try recipe(of: settings)
         let errors = try errorsPath.map { path throws(BatchFileError) in
             try AtomicFile(path: path, compression: Compression(path: path))
         }
         var export = WindowExport(
-            options: options, writer: options.lineWriter(settings, rejected: rejectedSettings),
+            options: options, writer: options.lineWriter(settings, recipe: recipe, rejected: rejectedSettings),
             errorWriter: OpenAILineWriter(
                 settings, fixedTime: options.fixedTime, includesRequests: options.includesPrompt),
             output: output, errors: errors)
+        try export.writeHeader()
         let needsBodies = export.needsRequestBodies
-        var next = try await rows(0, withBodies: needsBodies)
+        // Of the rows of a recipe, the first of a kind is kept, and several requests may make one.
+        let order = recipe == nil ? options.order : .input
+        var next = try await rows(0, in: order, withBodies: needsBodies)
         for window in 1... {
             guard let rows = next else { break }
-            async let following = self.rows(window, withBodies: needsBodies)
+            async let following = self.rows(window, in: order, withBodies: needsBodies)
             try export.write(rows, rejected: try await rejectedAnswers(to: rows))
             progress(export.counts)
             next = try await following
@@ -60,7 +65,20 @@ public struct Exporter: Sendable {
         if keepsErrors { try errors?.commit() } else if let errorsPath { try AtomicFile.remove(errorsPath) }
         try output.commit()
         return ExportResult(
-            counts: counts, unsuitable: export.unsuitable, errorsPath: keepsErrors ? errorsPath : nil)
+            format: recipe == nil ? options.format ?? .openai : .recipe, counts: counts, unsuitable: export.unsuitable,
+            errorsPath: keepsErrors ? errorsPath : nil, dropped: export.dropped)
+    }
+
+    /// The recipe whose output is written; `nil` if another form was asked for, or there is none.
+    private func recipe(of settings: BatchSettings) throws -> JobRecipe? {
+        guard options.format == nil || options.format == .recipe else { return nil }
+        let stored = try ResultRows.recipe(of: settings)
+        if let given = options.job, given.requestsPerRow != stored?.requestsPerRow ?? 1 {
+            throw ExportError.otherRecipe(batch: options.batch)
+        }
+        if let recipe = options.job ?? stored, recipe.hasOutput { return recipe }
+        guard options.format == nil else { throw ExportError.noRecipe(batch: options.batch) }
+        return nil
     }
 
     /// - Throws: `ExportError` for a batch that is still loading.
@@ -73,9 +91,11 @@ public struct Exporter: Sendable {
     }
 
     /// A window of the batch, in the order of the output; nil past the last.
-    private func rows(_ window: Int, withBodies: Bool) async throws -> [ExportRow]? {
+    private func rows(
+        _ window: Int, in order: ExportOptions.Order, withBodies: Bool
+    ) async throws -> [ExportRow]? {
         let rows = try await queue.export(batch: options.batch, window: window, includesRequestBodies: withBodies)
-        guard options.order == .completion else { return rows }
+        guard order == .completion else { return rows }
         return rows?.sorted { left, right in
             (left.outcome.time, left.line) < (right.outcome.time, right.line)
         }

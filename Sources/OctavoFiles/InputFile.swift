@@ -1,4 +1,5 @@
 import Foundation
+public import OctavoJobs
 
 /// An open input file that can be read at any place, by several readers at once.
 ///
@@ -9,13 +10,17 @@ public final class InputFile: Sendable {
     public let name: String
     /// The size in bytes when the file was opened.
     public let size: Int64
+    /// Where its records end.
+    let format: JobRecipe.RowFormat
     private let descriptor: Int32
 
     /// Opens a file for reading.
     ///
     /// - Parameter path: the file; `-` is standard input.
+    /// - Parameter format: what its records are; CSV's may hold line breaks.
     /// - Throws: `BatchFileError` when there is no such file, or it is a directory, or it cannot be read or copied.
-    public init(path: String) throws(BatchFileError) {
+    public init(path: String, format: JobRecipe.RowFormat = .jsonl) throws(BatchFileError) {
+        self.format = format
         name = path == "-" ? "<stdin>" : path
         let opened = path == "-" ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) : open(path, O_RDONLY | O_CLOEXEC)
         guard opened >= 0 else { throw Self.unreadable(name) }
@@ -36,6 +41,16 @@ public final class InputFile: Sendable {
             defer { close(opened) }
             (descriptor, size) = try Self.spool(opened, name: name)
         }
+    }
+
+    /// Takes over a file without a name.
+    ///
+    /// - Parameter name: what messages call it.
+    init(name: String, descriptor: Int32, size: Int64) {
+        self.name = name
+        self.size = size
+        self.descriptor = descriptor
+        format = .jsonl
     }
 
     deinit { close(descriptor) }
@@ -62,14 +77,21 @@ public final class InputFile: Sendable {
 // MARK: - Spooling
 
 extension InputFile {
-    /// Copies all that `source` still gives into a nameless temporary file.
-    private static func spool(_ source: Int32, name: String) throws(BatchFileError) -> (Int32, Int64) {
+    /// Makes a temporary file that has no name and so vanishes with the process.
+    static func makeNameless(for name: String) throws(BatchFileError) -> Int32 {
         let directory = FileManager.default.temporaryDirectory.path
         var template = Array("\(directory)/octavo-input-XXXXXX".utf8CString)
         let copy = mkstemp(&template)
         guard copy >= 0 else { throw unspoolable(name, directory) }
         unlink(template)
         _ = fcntl(copy, F_SETFD, FD_CLOEXEC)
+        return copy
+    }
+
+    /// Copies all that `source` still gives into a nameless temporary file.
+    private static func spool(_ source: Int32, name: String) throws(BatchFileError) -> (Int32, Int64) {
+        let directory = FileManager.default.temporaryDirectory.path
+        let copy = try makeNameless(for: name)
         do throws(BatchFileError) {
             return (copy, try copyAll(from: source, to: copy, name: name, directory: directory))
         } catch {
@@ -103,7 +125,9 @@ extension InputFile {
             remedy: code == ENOENT ? "Check the path." : "Check the file and your rights to it.")
     }
 
-    private static func unspoolable(_ name: String, _ directory: String) -> BatchFileError {
+    static func unspoolable(
+        _ name: String, _ directory: String = FileManager.default.temporaryDirectory.path
+    ) -> BatchFileError {
         BatchFileError(
             .unwritableOutput, file: name, reason: "cannot be copied to \(directory) (\(systemMessage(errno)))",
             remedy: "Make room there, or set TMPDIR to a directory that has it.")

@@ -8,8 +8,10 @@ struct InspectedLine: Sendable {
         case blank
         /// Not a request.
         case malformed(BatchFileError)
-        /// A request.
-        case request(MeasuredRequest)
+        /// The header of a file of CSV.
+        case header
+        /// The requests that it stands for: one, or as many as a recipe makes of a row.
+        case requests([MeasuredRequest])
     }
 
     var line: BatchFileReader.Line
@@ -35,6 +37,8 @@ struct LineInspector: Sendable {
     }
 
     var validator: RequestValidator
+    /// Makes requests of rows; without it lines are requests.
+    var rows: JobRows?
     var counting: Counting
 
     /// Inspects the lines that `reader` gives, and hands them on in blocks, in order.
@@ -49,12 +53,16 @@ struct LineInspector: Sendable {
 
     private func inspect(_ line: BatchFileReader.Line) -> InspectedLine {
         guard !line.isBlank else { return InspectedLine(line: line, outcome: .blank) }
-        do {
-            let request = try validator.validate(line)
-            let measured = MeasuredRequest(
-                request: request, fingerprint: CustomIDFingerprint(request.customID),
-                promptTokens: measure(request, of: line))
-            return InspectedLine(line: line, outcome: .request(measured))
+        if let rows, rows.isHeader(line) { return InspectedLine(line: line, outcome: .header) }
+        do throws(BatchFileError) {
+            let requests =
+                if let rows { try rows.requests(of: line, by: validator) } else { [try validator.validate(line)] }
+            let measured = requests.map { request in
+                MeasuredRequest(
+                    request: request, fingerprint: CustomIDFingerprint(request.customID),
+                    promptTokens: measure(request, of: line))
+            }
+            return InspectedLine(line: line, outcome: .requests(measured))
         } catch {
             return InspectedLine(line: line, outcome: .malformed(error))
         }

@@ -56,14 +56,9 @@ public struct RequestValidator: Sendable {
     /// - Throws: `BatchFileError` with the first thing that is wrong.
     public func validate(_ line: BatchFileReader.Line) throws(BatchFileError) -> ValidatedRequest {
         do throws(LineProblem) {
-            let object = try parse(line)
-            let (customID, body, path) = try split(object, ordinal: line.ordinal)
-            if line.mayContainNull, let place = Self.nullCharacter(in: .object(body)) {
-                throw LineProblem(joined(path, place), "contains U+0000", "Remove the character.")
-            }
-            return ValidatedRequest(
-                line: line.number, customID: customID, request: try parseBody(body, at: path), object: body,
-                unknownMembers: RequestParameter.unknown(in: body), bodyPath: path)
+            let (customID, body, path) = try split(Self.parse(line), ordinal: line.ordinal)
+            return try checked(
+                body, customID: customID, line: line.number, at: path, mayContainNull: line.mayContainNull)
         } catch {
             throw BatchFileError(error, in: line)
         }
@@ -71,16 +66,36 @@ public struct RequestValidator: Sendable {
 
     /// Reads again a line that was found to be a request.
     ///
-    /// - Returns: its name and its body, as `ValidatedRequest` has them.
     /// - Throws: `BatchFileError` if the line is no request, and so not what it was.
-    func reread(_ line: BatchFileReader.Line) throws(BatchFileError) -> (customID: String, body: [UInt8]) {
+    func reread(_ line: BatchFileReader.Line) throws(BatchFileError) -> RereadRequest {
         do throws(LineProblem) {
-            let (customID, body, _) = try split(try parse(line), ordinal: line.ordinal)
-            return (customID, JSONValue.object(body).utf8)
+            let (customID, body, _) = try split(Self.parse(line), ordinal: line.ordinal)
+            return RereadRequest(customID: customID, body: JSONValue.object(body).utf8)
         } catch {
             throw BatchFileError(error, in: line)
         }
     }
+
+    /// Checks a body that a line gave.
+    ///
+    /// - Parameter mayContainNull: `false` if it is known that no string in it has U+0000, which spares a search.
+    func checked(
+        _ body: JSONObject, customID: String, line: Int, at path: String = "", mayContainNull: Bool = true
+    ) throws(LineProblem) -> ValidatedRequest {
+        if mayContainNull, let place = Self.nullCharacter(in: .object(body)) {
+            throw LineProblem(joined(path, place), "contains U+0000", "Remove the character.")
+        }
+        return ValidatedRequest(
+            line: line, customID: customID, request: try parseBody(body, at: path), object: body,
+            unknownMembers: RequestParameter.unknown(in: body), bodyPath: path)
+    }
+}
+
+/// A request as it is read again.
+struct RereadRequest: Sendable {
+    var customID: String
+    /// The body, as `ValidatedRequest` has it.
+    var body: [UInt8]
 }
 
 /// What is wrong with a line, before file and number are known.
@@ -106,7 +121,7 @@ extension BatchFileError {
 
 extension JSONValue {
     /// The value as compact JSON.
-    fileprivate var utf8: [UInt8] {
+    var utf8: [UInt8] {
         var bytes: [UInt8] = []
         write(to: &bytes)
         return bytes
@@ -126,7 +141,8 @@ extension BatchFileReader.Line {
 // MARK: - The line
 
 extension RequestValidator {
-    private func parse(_ line: BatchFileReader.Line) throws(LineProblem) -> JSONObject {
+    /// Refuses a line that is too long, or not UTF-8.
+    static func checkText(of line: BatchFileReader.Line) throws(LineProblem) {
         guard !line.isTruncated else {
             throw LineProblem(
                 nil, "a line of \(line.length) bytes, but \(line.bytes.count) is the most", "Split or shorten it.")
@@ -138,6 +154,11 @@ extension RequestValidator {
                 nil, "invalid UTF-8 at byte \(error.byteOffsets.lowerBound + 1) of the line",
                 "Save the file in UTF-8.")
         }
+    }
+
+    /// The object that a line holds.
+    static func parse(_ line: BatchFileReader.Line) throws(LineProblem) -> JSONObject {
+        try checkText(of: line)
         let value: JSONValue
         do {
             value = try JSONValue.parse(line.bytes)
@@ -227,7 +248,7 @@ extension RequestValidator {
         }
     }
 
-    private func checkName(_ name: String, key: String) throws(LineProblem) {
+    func checkName(_ name: String, key: String) throws(LineProblem) {
         let remedy = "Give the line a name of 1 to \(RequestRow.maximumCustomIDBytes) bytes."
         guard !name.isEmpty else { throw LineProblem(key, "must not be empty", remedy) }
         guard name.utf8.count <= RequestRow.maximumCustomIDBytes else {

@@ -3,7 +3,7 @@ internal import OctavoQueue
 /// Writes rows to the output and the errors, and counts them.
 struct WindowExport {
     private let options: ExportOptions
-    private let writer: any LineWriter
+    private var writer: any LineWriter
     private let errorWriter: OpenAILineWriter
     private let output: AtomicFile
     private let errors: AtomicFile?
@@ -26,6 +26,14 @@ struct WindowExport {
 
     /// Whether rows must come with the requests' own bodies.
     var needsRequestBodies: Bool { writer.needsRequestBodies || options.includesPrompt }
+
+    /// What the writer left out by a recipe's conditions.
+    var dropped: [ExportResult.Dropped] { writer.dropped }
+
+    /// Writes what comes before the first row.
+    func writeHeader() throws(BatchFileError) {
+        try output.append { $0.append(contentsOf: writer.header) }
+    }
 
     /// Writes rows in their order.
     ///

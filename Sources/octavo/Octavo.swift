@@ -24,7 +24,7 @@ struct Octavo: AsyncParsableCommand {
         version: OctavoVersion.current,
         subcommands: [
             Run.self, Enqueue.self, WorkerCommand.self, Status.self, Export.self, Cancel.self, Pause.self, Resume.self,
-            Prioritize.self, Retry.self, Delete.self, Database.self, ModelCommand.self, Bench.self,
+            Prioritize.self, Retry.self, Delete.self, JobCommand.self, Database.self, ModelCommand.self, Bench.self,
         ])
 
     static func main() async {

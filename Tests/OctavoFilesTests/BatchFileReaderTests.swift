@@ -8,7 +8,7 @@ import Testing
         maximumLineLength: Int = 16 << 20
     ) throws -> [BatchFileReader.Line] {
         var reader = BatchFileReader(
-            try paths.map(InputFile.init(path:)), from: position, bufferSize: bufferSize,
+            try paths.map { try InputFile(path: $0) }, from: position, bufferSize: bufferSize,
             maximumLineLength: maximumLineLength)
         var lines: [BatchFileReader.Line] = []
         while let line = try reader.next() { lines.append(line) }
@@ -76,7 +76,7 @@ import Testing
             let paths = [
                 try files.write("a", "\u{FEFF}abc"), try files.write("b", "abc"), try files.write("c", ""),
             ]
-            var reader = BatchFileReader(try paths.map(InputFile.init(path:)), bufferSize: 2)
+            var reader = BatchFileReader(try paths.map { try InputFile(path: $0) }, bufferSize: 2)
             while try reader.next() != nil {}
             // sha256sum of the three.
             #expect(

@@ -1,4 +1,5 @@
 internal import OctavoCore
+internal import OctavoJobs
 internal import OctavoQueue
 
 extension ExportOptions {
@@ -6,13 +7,15 @@ extension ExportOptions {
     ///
     /// - Parameters:
     ///   - settings: the batch's.
+    ///   - recipe: whose output is written, if one's is.
     ///   - rejected: those of the batch of rejected answers, if there is one.
-    func lineWriter(_ settings: BatchSettings, rejected: BatchSettings?) -> any LineWriter {
+    func lineWriter(_ settings: BatchSettings, recipe: JobRecipe?, rejected: BatchSettings?) -> any LineWriter {
         func samples(_ format: some SampleFormat) -> any LineWriter {
             SampleLineWriter(format: format, defaults: settings.defaults, onlyComplete: onlyComplete)
         }
+        if let recipe { return RecipeLineWriter(recipe) }
         return switch format {
-        case .openai: OpenAILineWriter(settings, fixedTime: fixedTime, includesRequests: includesPrompt)
+        case nil, .openai, .recipe: OpenAILineWriter(settings, fixedTime: fixedTime, includesRequests: includesPrompt)
         case .messages: samples(MessagesFormat())
         case .sharegpt: samples(ShareGPTFormat())
         case .alpaca: samples(AlpacaFormat())

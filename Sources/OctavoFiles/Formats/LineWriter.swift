@@ -3,14 +3,23 @@ internal import OctavoQueue
 /// A format of the output file: what lines a finished request becomes.
 ///
 /// A format whose lines hold an answer each, beside what it answers, is a `SampleFormat`, which is simpler.
-protocol LineWriter: Sendable {
+protocol LineWriter {
     /// Whether the requests' own bodies must be read: an export that needs none is faster.
     var needsRequestBodies: Bool { get }
+    /// What comes before the first line; most formats have nothing.
+    var header: [UInt8] { get }
+    /// What was left out so far by conditions of the user's own, by condition.
+    var dropped: [ExportResult.Dropped] { get }
 
     /// Appends the lines of a request.
     ///
     /// - Throws: `RowProblem`, appending nothing.
-    func append(_ answered: AnsweredRequest, to bytes: inout [UInt8]) throws(RowProblem) -> WrittenLines
+    mutating func append(_ answered: AnsweredRequest, to bytes: inout [UInt8]) throws(RowProblem) -> WrittenLines
+}
+
+extension LineWriter {
+    var header: [UInt8] { [] }
+    var dropped: [ExportResult.Dropped] { [] }
 }
 
 /// A finished request as a format gets it.

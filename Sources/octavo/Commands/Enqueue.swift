@@ -15,15 +15,20 @@ struct Enqueue: AsyncParsableCommand {
             invalid, unless --skip-invalid. The same files with the same settings are the same batch: enqueued again,
             an interrupted loading goes on, and a finished one is left alone.
 
+            With --job, lines are rows of any columns (JSON lines, or CSV with a header), and a recipe makes requests
+            of them.
+
             Examples:
               octavo enqueue prompts.jsonl
+              octavo enqueue questions.csv --job jobs/persona-qa.yaml
+              octavo enqueue --from 7 --job jobs/judge.yaml
               octavo enqueue part-*.jsonl --name nightly --max-tokens 256
               zcat prompts.jsonl.gz | octavo enqueue - --model llama-3.1-8b --priority 0
               octavo enqueue prompts.jsonl --dry-run
             """)
 
-    @Argument(help: "JSONL files; - is standard input.")
-    var files: [String]
+    @Argument(help: "JSONL files, with --job also CSV; - is standard input.")
+    var files: [String] = []
 
     @Option(
         name: [.short, .long],
@@ -45,22 +50,22 @@ struct Enqueue: AsyncParsableCommand {
     @Flag(help: "Print a JSON object with all counts instead of the id alone.")
     var json = false
 
+    func validate() throws { try arguments.checkSource(files: files) }
+
     func run() async throws {
         let target = try ModelTarget(model ?? Environment.string("OCTAVO_MODEL"))
-        var options = arguments.options(files: files, target: target)
+        if dryRun, arguments.from == nil { return try await enqueue(target, queue: nil) }
+        try await SignalTrap.cancelling {
+            try await database.withQueue(migrates: true) { queue, _, _ in try await enqueue(target, queue: queue) }
+        }
+    }
+
+    private func enqueue(_ target: ModelTarget, queue: Queue?) async throws {
+        var options = try await arguments.options(files: files, target: target, queue: queue)
         options.maximumLogprobs = try limits.maximumLogprobs()
         options.errorsPath = errors
         options.isDryRun = dryRun
-        if dryRun {
-            let result = try await Enqueuing.run(options, queue: nil, encoder: target.encoder)
-            return report(result)
-        }
-        let settings = options
-        try await SignalTrap.cancelling {
-            try await database.withQueue(migrates: true) { queue, _, _ in
-                report(try await Enqueuing.run(settings, queue: queue, encoder: target.encoder))
-            }
-        }
+        report(try await Enqueuing.run(options, queue: queue, encoder: target.encoder))
     }
 
     private func report(_ result: EnqueueResult) {

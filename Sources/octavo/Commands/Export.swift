@@ -22,12 +22,17 @@ struct Export: AsyncParsableCommand {
               octavo export 7 --include-prompt -o results.jsonl.gz
               octavo export 7 --format messages --only-complete -o train.jsonl.zst
               octavo export large --format preference --rejected small -o pairs.jsonl
+              octavo export 7 --job jobs/self-instruct.yaml -o instructions.jsonl
             """)
 
     @Argument(help: "The batch's id or name.")
     var batch: String
 
     @OptionGroup var exporting: ExportArguments
+
+    @Option(help: "A recipe whose output, filters and dedup take the place of those stored with the batch.")
+    var job: String?
+
     @OptionGroup var database: DatabaseOptions
 
     @Flag(help: "Wait until the batch is complete, writing the file anew every few seconds.")
@@ -41,27 +46,27 @@ struct Export: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let counts = try await SignalTrap.cancelling {
+        let result = try await SignalTrap.cancelling {
             try await database.withQueue { queue, _, _ in
                 let options = try exporting.options(
-                    batch: try await queue.resolveBatch(batch),
+                    batch: try await queue.resolveBatch(batch), job: try job.map(RecipeFile.read),
                     rejected: try await exporting.rejectedBatch(in: queue))
-                var counts = try await Exporting.run(options, queue: queue, json: json && !follow)
-                while follow, counts.pending > 0 {
+                var result = try await Exporting.run(options, queue: queue, json: json && !follow)
+                while follow, result.counts.pending > 0 {
                     try await Task.sleep(for: .seconds(5))
-                    counts = try await Exporting.run(options, queue: queue, json: false)
+                    result = try await Exporting.run(options, queue: queue, json: false)
                 }
-                if json, follow { Console.result(Exporting.json(counts, format: options.format)) }
-                return counts
+                if json, follow { Console.result(Exporting.json(result)) }
+                return result
             }
         }
-        try Exporting.checkComplete(counts, format: exporting.format)
+        try Exporting.checkComplete(result)
     }
 }
 
 /// Running an `Exporter` with progress.
 enum Exporting {
-    static func run(_ options: ExportOptions, queue: Queue, json: Bool) async throws -> ExportCounts {
+    static func run(_ options: ExportOptions, queue: Queue, json: Bool) async throws -> ExportResult {
         let total = try await queue.batchSummary(options.batch).total
         let rate = RateMeter()
         let result = try await Exporter(options, queue: queue) { counts in
@@ -72,8 +77,8 @@ enum Exporting {
         }.run()
         Console.clearProgress()
         report(result, of: options)
-        if json { Console.result(Self.json(result.counts, format: options.format)) }
-        return result.counts
+        if json { Console.result(Self.json(result)) }
+        return result
     }
 
     /// Says what was written, and what was left out.
@@ -88,19 +93,27 @@ enum Exporting {
         if counts.cutOff > 0 { parts.append("\(Format.count(counts.cutOff)) left out as cut off") }
         if counts.identical > 0 { parts.append("\(Format.count(counts.identical)) left out as both answers are one") }
         if !parts.isEmpty { Console.note(parts.joined(separator: ", ")) }
+        guard !result.dropped.isEmpty else { return }
+        let dropped = result.dropped.map { "\(Format.count($0.count)) by \($0.filter)" }
+        Console.note("dropped by the recipe: " + dropped.joined(separator: ", "))
     }
 
-    static func json(_ counts: ExportCounts, format: ExportOptions.Format) -> JSONValue {
+    static func json(_ result: ExportResult) -> JSONValue {
+        let counts = result.counts
         var object: JSONObject = [
             "total": .integer(counts.total), "finished": .integer(counts.finished), "failed": .integer(counts.failed),
             "cancelled": .integer(counts.cancelled), "expired": .integer(counts.expired),
             "pending": .integer(counts.pending),
         ]
-        guard format != .openai else { return .object(object) }
+        guard result.format != .openai else { return .object(object) }
         object["lines"] = .integer(counts.lines)
+        if result.format == .recipe {
+            object["dropped"] = .integer(result.dropped.reduce(0) { $0 + $1.count })
+            return .object(object)
+        }
         object["cut_off"] = .integer(counts.cutOff)
         object["unsuitable"] = .integer(counts.unsuitable)
-        if format == .preference {
+        if result.format == .preference {
             object["unpaired"] = .integer(counts.unpaired)
             object["identical"] = .integer(counts.identical)
         }
@@ -108,13 +121,16 @@ enum Exporting {
     }
 
     /// - Throws: status 1 when not every request has a result in the file.
-    static func checkComplete(_ counts: ExportCounts, format: ExportOptions.Format) throws {
+    static func checkComplete(_ result: ExportResult) throws {
+        let counts = result.counts
         var parts: [String] = []
         if counts.failed > 0 { parts.append("\(Format.count(counts.failed)) failed") }
         if counts.cancelled > 0 { parts.append("\(Format.count(counts.cancelled)) were cancelled") }
         if counts.expired > 0 { parts.append("\(Format.count(counts.expired)) have expired") }
         if counts.pending > 0 { parts.append("\(Format.count(counts.pending)) are not finished") }
-        if counts.unsuitable > 0 { parts.append("\(Format.count(counts.unsuitable)) do not fit \(format.rawValue)") }
+        if counts.unsuitable > 0 {
+            parts.append("\(Format.count(counts.unsuitable)) do not fit \(result.format.rawValue)")
+        }
         if counts.unpaired > 0 { parts.append("\(Format.count(counts.unpaired)) have no rejected answer") }
         guard !parts.isEmpty else { return }
         throw CommandFailure(.incomplete, "of \(Format.count(counts.total)) requests, " + parts.joined(separator: ", "))

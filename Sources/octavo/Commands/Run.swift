@@ -18,10 +18,11 @@ struct Run: AsyncParsableCommand {
               octavo run prompts.jsonl --model models/SmolLM2-135M-Instruct.Q4_1.gguf -o results.jsonl
               octavo run a.jsonl b.jsonl --model meta-llama/Llama-3.1-8B --max-tokens 256 -o out.jsonl --errors failed.jsonl
               octavo run prompts.jsonl --model meta-llama/Llama-3.1-8B-Instruct --format messages -o train.jsonl.zst
+              octavo run topics.csv --job jobs/self-instruct.yaml --model MODEL -o instructions.jsonl
             """)
 
-    @Argument(help: "JSONL files; - is standard input.")
-    var files: [String]
+    @Argument(help: "JSONL files, with --job also CSV; - is standard input.")
+    var files: [String] = []
 
     @OptionGroup var model: ModelOptions
     @OptionGroup var enqueuing: EnqueueArguments
@@ -35,6 +36,7 @@ struct Run: AsyncParsableCommand {
     var json = false
 
     func validate() throws {
+        try enqueuing.checkSource(files: files)
         if json, exporting.output == nil {
             throw ValidationError("--json needs --output, since both would go to stdout")
         }
@@ -45,9 +47,9 @@ struct Run: AsyncParsableCommand {
         try exporting.options(batch: 0).checkFiles()
         let target = try ModelTarget(
             model.location(), templatePath: model.templatePath, names: model.modelNames, generation: model.generation)
-        let counts = try await database.withQueue(migrates: true) { queue, configuration, logger in
+        let result = try await database.withQueue(migrates: true) { queue, configuration, logger in
             let rejected = try await exporting.rejectedBatch(in: queue)
-            var options = enqueuing.options(files: files, target: target)
+            var options = try await enqueuing.options(files: files, target: target, queue: queue)
             options.maximumLogprobs = try limits.maximumLogprobs()
             let settings = options
             let enqueued = try await SignalTrap.cancelling {
@@ -57,10 +59,10 @@ struct Run: AsyncParsableCommand {
             guard let batch = enqueued.batchID else { throw CommandFailure(.internalError, "the batch has no id") }
             try await resumeIfPaused(batch, queue: queue)
             try await work(on: batch, queue: queue, configuration: configuration, logger: logger)
-            let export = try exporting.options(batch: batch, rejected: rejected)
+            let export = try exporting.options(batch: batch, job: settings.job, rejected: rejected)
             return try await SignalTrap.cancelling { try await Exporting.run(export, queue: queue, json: json) }
         }
-        try Exporting.checkComplete(counts, format: exporting.format)
+        try Exporting.checkComplete(result)
     }
 
     private func resumeIfPaused(_ batch: Int64, queue: Queue) async throws {

@@ -1,11 +1,18 @@
 import ArgumentParser
 import OctavoCore
 import OctavoFiles
+import OctavoQueue
 
 /// How a file becomes a batch.
 struct EnqueueArguments: ParsableArguments {
     @Option(help: "The batch's name (default: the first file's name).")
     var name: String?
+
+    @Option(help: "A recipe that makes requests of rows of any columns; see docs/jobs.md.")
+    var job: String?
+
+    @Option(help: "Take the results of this batch (its id or name) as rows, in place of files; needs --job.")
+    var from: String?
 
     @Option(help: "0 is urgent; larger numbers wait for smaller ones.")
     var priority = 2
@@ -72,8 +79,23 @@ struct EnqueueArguments: ParsableArguments {
         return settings
     }
 
-    func options(files: [String], target: ModelTarget) -> EnqueueOptions {
+    /// Makes sure that there is exactly one source of requests.
+    func checkSource(files: [String]) throws {
+        guard let from else {
+            if files.isEmpty { throw ValidationError("Missing expected argument '<files> ...'") }
+            return
+        }
+        guard files.isEmpty else { throw ValidationError("--from \(from) takes the place of files: give one of them") }
+        guard job != nil else { throw ValidationError("--from needs --job, which says what becomes of the results") }
+    }
+
+    /// The options of an enqueuing.
+    ///
+    /// - Parameter queue: resolves the batch of `--from`.
+    func options(files: [String], target: ModelTarget, queue: Queue?) async throws -> EnqueueOptions {
         var options = EnqueueOptions(files: files)
+        options.job = try job.map(RecipeFile.read)
+        if let from { options.resultsOf = try await queue?.resolveBatch(from) }
         options.name = name
         options.model = target.name
         options.modelAliases = target.aliases

@@ -1,5 +1,6 @@
 public import ArgumentParser
 public import OctavoFiles
+import OctavoJobs
 import OctavoQueue
 
 extension ExportOptions.Order: ExpressibleByArgument {}
@@ -18,13 +19,16 @@ struct ExportArguments: ParsableArguments {
     @Option(help: "The order of the lines: \(ExportOptions.Order.allCases.map(\.rawValue).joined(separator: " or ")).")
     var order = ExportOptions.Order.input
 
-    @Option(help: "The form of the lines: \(ExportOptions.Format.allCases.map(\.rawValue).joined(separator: ", ")).")
-    var format = ExportOptions.Format.openai
+    @Option(
+        help:
+            "The form of the lines: \(ExportOptions.Format.allCases.map(\.rawValue).joined(separator: ", ")) (default: recipe if the batch has one that names output columns, else openai)."
+    )
+    var format: ExportOptions.Format?
 
     @Flag(help: "With --format openai, put the request beside the response; other formats have what was asked anyway.")
     var includePrompt = false
 
-    @Flag(help: "Leave out answers that were cut off by max_tokens; not with --format openai.")
+    @Flag(help: "Leave out answers that were cut off by max_tokens; with a --format that has a line for each answer.")
     var onlyComplete = false
 
     @Option(help: "The batch, by id or name, whose answers are the rejected ones; for --format preference.")
@@ -35,8 +39,8 @@ struct ExportArguments: ParsableArguments {
             throw ValidationError("--format preference needs --rejected with the batch of rejected answers")
         }
         if format != .preference, rejected != nil { throw ValidationError("--rejected needs --format preference") }
-        if format == .openai, onlyComplete {
-            throw ValidationError("--only-complete is for formats with an answer per line, not for openai")
+        if onlyComplete, [nil, .openai, .recipe].contains(format) {
+            throw ValidationError("--only-complete is for formats with an answer per line; name one with --format")
         }
     }
 
@@ -48,12 +52,14 @@ struct ExportArguments: ParsableArguments {
         return try await queue.resolveBatch(rejected)
     }
 
+    /// - Parameter job: the recipe to export by, if not the stored one.
     /// - Parameter rejected: what `rejectedBatch` found.
-    func options(batch: Int64, rejected: Int64? = nil) throws -> ExportOptions {
+    func options(batch: Int64, job: JobRecipe? = nil, rejected: Int64? = nil) throws -> ExportOptions {
         var options = ExportOptions(batch: batch, output: output)
         options.errors = errors
         options.order = order
         options.format = format
+        options.job = job
         options.includesPrompt = includePrompt
         options.onlyComplete = onlyComplete
         options.rejected = rejected

@@ -4,6 +4,7 @@ import OctavoCore
 import OctavoEngine
 import OctavoFiles
 import OctavoHub
+import OctavoJobs
 import OctavoPostgres
 import OctavoQueue
 import OctavoTokenizer
@@ -32,6 +33,7 @@ enum ExitStatus: Int32 {
                 FileManager.default.fileExists(atPath: error.path) ? .badData : .inputNotFound
             case let error as QueueError: Self(error)
             case let error as HubError: Self(error.kind)
+            case is JobError: .badData
             case is ExportError: .incomplete
             case is PostgresError, is EngineError, is GuardedRunner.Failure: .unavailable
             default: .internalError
