@@ -100,6 +100,7 @@ let package = Package(
             name: "OctavoWorker",
             dependencies: [
                 "OctavoQueue", "OctavoBatching", "OctavoEngine", "OctavoGrammar", "OctavoTokenizer", "OctavoCore",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],

@@ -29,6 +29,8 @@ public struct EnqueueOptions: Sendable {
     public var maximumAttempts = 4
     /// When what is unfinished is given up; `nil` is never. Counts for a new batch alone: one that is there keeps its own.
     public var deadline: BatchDeadline?
+    /// Whether requests may be answered by copies of identical requests' answers, if the recipe does not forbid it.
+    public var reusesAnswers = true
     /// Whether invalid lines are left out instead of stopping everything.
     public var skipsInvalid = false
     /// The recipe that makes requests of rows; `nil` takes the lines for requests.

@@ -91,7 +91,8 @@ public struct Enqueuer: Sendable {
             priority: options.priority, weight: options.weight,
             // A retry that the recipe promises must not be one attempt too many.
             maximumAttempts: max(options.maximumAttempts, (options.job?.rules?.retries ?? 0) + 1),
-            source: source, deadline: options.deadline, job: options.job?.json.jsonText)
+            source: source, deadline: options.deadline, job: options.job?.json.jsonText,
+            reusesAnswers: options.reusesAnswers && options.job?.reusesAnswers ?? true)
     }
 
     /// All files, as messages and the batch name them.

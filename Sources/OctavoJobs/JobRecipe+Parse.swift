@@ -27,7 +27,7 @@ extension JobRecipe {
         let fields = JobFields(document, document.root)
         try fields.allow(only: [
             "name", "description", "endpoint", "input", "messages", "system", "prompt", "few_shot", "sampling",
-            "variants", "schema", "retry", "filters", "dedup", "output",
+            "variants", "schema", "retry", "reuse", "filters", "dedup", "output",
         ])
         let input = try fields.fields("input")
         try input?.allow(only: ["format", "id"])
@@ -42,6 +42,7 @@ extension JobRecipe {
         variants = try Self.variants(fields)
         schema = try Self.schema(fields)
         rules = try Self.rules(fields, schema: schema)
+        reusesAnswers = try fields.bool("reuse") ?? true
         output = try JobOutput(fields, variants: variants.map(\.name), schema: schema)
         var object = document.root
         object["name"] = .string(name)

@@ -39,6 +39,8 @@ public struct JobRecipe: Sendable {
     public var sampling: JSONObject
     /// What answers are asked to be, as a worker applies it.
     public var rules: OutputRules?
+    /// Whether requests may be answered by copies of identical requests' answers.
+    public var reusesAnswers: Bool
     /// The recipe as one JSON value, from which `init(stored:)` makes it again.
     public let json: JSONValue
     var endpoint: Endpoint
@@ -56,7 +58,7 @@ public struct JobRecipe: Sendable {
     /// The part of `json` that shapes requests and answers: two batches that differ only in the rest are one.
     public var identity: JSONValue {
         guard var object = json.objectValue else { return json }
-        for key in ["name", "description", "filters", "dedup", "output"] { object[key] = nil }
+        for key in ["name", "description", "reuse", "filters", "dedup", "output"] { object[key] = nil }
         return .object(object)
     }
 }

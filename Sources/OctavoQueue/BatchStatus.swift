@@ -18,6 +18,8 @@ public struct BatchSummary: Sendable, Hashable {
     public var done: Int
     /// How many have failed for good.
     public var failed: Int
+    /// How many of the finished ones are copies of identical requests' answers.
+    public var reused: Int
     /// How many windows an export goes through.
     public var windows: Int
     /// Prompt tokens of the finished requests.

@@ -112,14 +112,20 @@ public struct BatchSettings: Sendable {
     public var seed: Int64
     /// The recipe that made the requests, as JSON text; nil if none did.
     public var job: String?
+    /// Whether its requests may be answered by copies of answers, and its answers be copied.
+    public var reusesAnswers: Bool
 
     /// Makes a value.
-    public init(id: Int64, name: String, model: String?, settings: String, seed: Int64, job: String? = nil) {
+    public init(
+        id: Int64, name: String, model: String?, settings: String, seed: Int64, job: String? = nil,
+        reusesAnswers: Bool = true
+    ) {
         self.id = id
         self.name = name
         self.model = model
         self.settings = settings
         self.seed = seed
         self.job = job
+        self.reusesAnswers = reusesAnswers
     }
 }

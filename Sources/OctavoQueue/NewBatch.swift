@@ -24,12 +24,14 @@ public struct NewBatch: Sendable {
     public var deadline: BatchDeadline?
     /// The recipe that made the requests, as JSON text; nil for a batch without one.
     public var job: String?
+    /// Whether requests may be answered by copies of identical requests' answers, and their answers be copied.
+    public var reusesAnswers: Bool
 
     /// Makes a batch of ordinary priority.
     public init(
         name: String, idempotencyKey: String, fileIdentity: String, model: String? = nil, settings: String = "{}",
         seed: Int64, priority: Int = 2, weight: Int = 1, maximumAttempts: Int = 4, source: String,
-        deadline: BatchDeadline? = nil, job: String? = nil
+        deadline: BatchDeadline? = nil, job: String? = nil, reusesAnswers: Bool = true
     ) {
         self.name = name
         self.idempotencyKey = idempotencyKey
@@ -43,6 +45,7 @@ public struct NewBatch: Sendable {
         self.source = source
         self.deadline = deadline
         self.job = job
+        self.reusesAnswers = reusesAnswers
     }
 }
 

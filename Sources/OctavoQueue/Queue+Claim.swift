@@ -84,7 +84,8 @@ private struct LoadCheckpoints: Statement {
 }
 
 private struct FindBatchSettings: Statement {
-    static let sql = "SELECT id, name, model, settings, seed, job FROM octavo.batches WHERE id = ANY ($1) ORDER BY id"
+    static let sql =
+        "SELECT id, name, model, settings, seed, job, reuses FROM octavo.batches WHERE id = ANY ($1) ORDER BY id"
     var ids: [Int64]
 
     var parameters: [PostgresValue] { [.int8Array(ids)] }
@@ -93,6 +94,6 @@ private struct FindBatchSettings: Statement {
         BatchSettings(
             id: Int64(try row.int("id")), name: try row.string("name"), model: try row.optionalString("model"),
             settings: try row.string("settings"), seed: Int64(try row.int("seed")),
-            job: try row.optionalString("job"))
+            job: try row.optionalString("job"), reusesAnswers: try row.bool("reuses"))
     }
 }

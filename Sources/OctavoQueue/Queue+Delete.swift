@@ -40,6 +40,9 @@ extension Queue {
         of batch: Int64, pace: DeletionPace, progress: @Sendable (Int) -> Void
     ) async throws {
         precondition(pace.chunk > 0, "a step deletes at least one request")
+        while try await forgetAnswers(of: batch, limit: pace.chunk) == pace.chunk {
+            try await Task.sleep(for: pace.pause)
+        }
         var deleted = 0
         while true {
             let step = try await row(DeleteRows(batch: batch, limit: pace.chunk))

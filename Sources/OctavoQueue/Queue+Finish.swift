@@ -12,14 +12,20 @@ public struct FinishedRequest: Sendable {
     public var completionTokens: Int
     /// The response's body: JSON in UTF-8.
     public var body: [UInt8]
+    /// Under what it is remembered for identical requests; `nil` if it is not to be.
+    public var identity: AnswerIdentity?
 
     /// Makes an answer.
-    public init(key: RequestKey, finishReason: Int16, promptTokens: Int, completionTokens: Int, body: [UInt8]) {
+    public init(
+        key: RequestKey, finishReason: Int16, promptTokens: Int, completionTokens: Int, body: [UInt8],
+        identity: AnswerIdentity? = nil
+    ) {
         self.key = key
         self.finishReason = finishReason
         self.promptTokens = promptTokens
         self.completionTokens = completionTokens
         self.body = body
+        self.identity = identity
     }
 }
 

@@ -116,9 +116,9 @@ private struct InsertBatch: Statement {
     static let sql = """
         INSERT INTO octavo.batches
             (name, idempotency_key, file_identity, model, settings, seed, priority, weight, max_attempts, source,
-             deadline_at, job)
+             deadline_at, job, reuses)
         VALUES ($1, $2, $3, $4, $5::text::json, $6, $7::bigint, $8::bigint, $9::bigint, $10,
-                coalesce(to_timestamp($11), clock_timestamp() + make_interval(secs => $12)), $13::text::json)
+                coalesce(to_timestamp($11), clock_timestamp() + make_interval(secs => $12)), $13::text::json, $14)
         ON CONFLICT (idempotency_key) DO NOTHING RETURNING id
         """
     var batch: NewBatch
@@ -130,7 +130,7 @@ private struct InsertBatch: Statement {
             .int(batch.weight), .int(batch.maximumAttempts), .text(batch.source),
             .optional(batch.deadline?.time, PostgresValue.double),
             .optional(batch.deadline?.duration) { .double($0.seconds) },
-            .optional(batch.job, PostgresValue.text),
+            .optional(batch.job, PostgresValue.text), .bool(batch.reusesAnswers),
         ]
     }
 

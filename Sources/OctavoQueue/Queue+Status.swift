@@ -40,7 +40,7 @@ extension Queue {
 private struct ReadSummary: Statement {
     static let columns = """
         b.id, b.name, b.source, b.model, \(BatchState.sql), b.priority, b.weight, greatest(b.total, b.loaded_rows) AS total, b.done,
-        b.failed, b.prompt_tokens, b.completion_tokens,
+        b.failed, b.reused, b.prompt_tokens, b.completion_tokens,
         (SELECT count(*) FROM octavo.windows w WHERE w.batch_id = b.id) AS windows,
         extract(epoch FROM b.created_at)::float8 AS created_at,
         extract(epoch FROM b.started_at)::float8 AS started_at,
@@ -58,7 +58,7 @@ private struct ReadSummary: Statement {
             id: Int64(try row.int("id")), name: try row.string("name"), source: try row.string("source"),
             model: try row.optionalString("model"), state: try row.batchState("state"),
             priority: try row.int("priority"), total: try row.int("total"), done: try row.int("done"),
-            failed: try row.int("failed"), windows: try row.int("windows"),
+            failed: try row.int("failed"), reused: try row.int("reused"), windows: try row.int("windows"),
             promptTokens: Int64(try row.int("prompt_tokens")),
             completionTokens: Int64(try row.int("completion_tokens")), createdAt: try row.double("created_at"),
             startedAt: try row.optionalDouble("started_at"), completedAt: try row.optionalDouble("completed_at"),

@@ -2,19 +2,24 @@ import OctavoCore
 import OctavoEngine
 import OctavoQueue
 
-/// A lease whose requests were given to the engine: gathers what comes of them.
+/// A lease whose requests are being answered: gathers what comes of them.
 struct LeaseRun: Sendable {
+    /// A request that has ended, and how.
+    typealias Ended = (request: PreparedRequest, ending: RequestEnding)
+
     let watch: LeaseWatch
     private let lease: PreparedLease
     private var assembly: ResponseAssembly
     private var unfinished: Int
 
-    /// - Parameter count: how many of the lease's generations the engine was given.
-    init(_ held: Worker.HeldLease, assembly: ResponseAssembly, generations count: Int) {
+    /// - Parameters:
+    ///   - generations: how many of the lease's generations are computed.
+    ///   - followers: how many of its requests wait for the answers of others.
+    init(_ held: Worker.HeldLease, responses: ResponseBody, generations: Int, followers: Int) {
         watch = held.watch
         lease = held.prepared
-        self.assembly = assembly
-        unfinished = count
+        assembly = ResponseAssembly(lease: held.prepared, responses: responses)
+        unfinished = generations + followers
     }
 
     /// Whether nothing more will come.
@@ -25,21 +30,36 @@ struct LeaseRun: Sendable {
         (lease.firstID..<lease.firstID + lease.generations.count).contains(generation)
     }
 
-    /// Takes what ended a generation, and hands on what that makes of its request.
-    mutating func end(with event: GenerationEvent, writer: ResultWriter) {
+    /// The batch that a generation belongs to.
+    func batch(of generation: Int) -> Int64 { assembly.key(of: generation).batchID }
+
+    /// Takes what ended a generation; returns its request if that ended with it.
+    mutating func end(_ generation: Int, with event: GenerationEvent) -> Ended? {
+        let ending: RequestEnding?
         switch event {
-        case .finished(let completion):
-            switch assembly.add(completion) {
-            case .finished(let result): writer.add(result, of: watch)
-            case .rejected(let failure): writer.add(failure, of: watch)
-            case nil: break
-            }
-        case .failed(let id, let error): if let failure = assembly.fail(id, error) { writer.add(failure, of: watch) }
-        case .cancelled: break
-        case .checkpoint, .step: return
+        case .finished(let completion): ending = assembly.add(completion)
+        case .failed(_, let error): ending = assembly.fail(generation, error)
+        case .cancelled: ending = assembly.drop(generation)
+        case .checkpoint, .step: return nil
         }
-        unfinished -= 1
+        return ended(generation, ending)
     }
+
+    /// Takes a generation that no engine of this capacity can hold; returns its request the first time.
+    mutating func refuse(_ generation: GenerationRequest, capacity: EngineCapacity) -> Ended? {
+        ended(generation.id, assembly.refuse(generation, capacity: capacity))
+    }
+
+    private mutating func ended(_ generation: Int, _ ending: RequestEnding?) -> Ended? {
+        unfinished -= 1
+        return ending.map { (assembly.request(of: generation), $0) }
+    }
+
+    /// One of its requests waits no longer for another's answer.
+    mutating func endFollower() { unfinished -= 1 }
+
+    /// Some of its generations need not be computed.
+    mutating func skip(generations count: Int) { unfinished -= count }
 
     /// The part of a checkpoint that is its.
     func entries(of checkpoint: GenerationCheckpoint) -> [CheckpointEntry] {

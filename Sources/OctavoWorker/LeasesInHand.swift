@@ -9,6 +9,8 @@ final class LeasesInHand: Sendable {
     private struct State {
         /// Leases of which something is still to come.
         var runs: [LeaseRun] = []
+        /// Which requests wait for others' answers.
+        var sharing = AnswerSharing()
         /// Leases that are not closed yet, those of which all was computed included.
         var openCount = 0
         var waiters: [AsyncStream<Void>.Continuation] = []
@@ -39,36 +41,84 @@ final class LeasesInHand: Sendable {
         self.onStep = onStep
     }
 
-    /// Gives a lease's requests to the engine, as batches of their own or to join the others.
+    /// Gives a lease's requests to the engine, as batches of their own or to join the others, but for those that others'
+    /// answers answer.
     ///
+    /// - Parameter findAnswers: finds which requests, of those that nobody computes here, were answered before.
     /// - Returns: false if the engine has ended; the lease is then still the caller's.
-    func begin(_ held: Worker.HeldLease) -> Bool {
-        let (lease, watch) = (held.prepared, held.watch)
-        var assembly = ResponseAssembly(lease: lease, responses: responses)
-        let plan = BatchPlanner(capacity: engine.capacity).plan(lease.generations)
-        let refused = plan.tooLong.compactMap { assembly.refuse($0, capacity: engine.capacity) }
-        let generations = plan.batches.flatMap(\.self)
-        let run = LeaseRun(held, assembly: assembly, generations: generations.count)
-        guard open(run, failures: lease.failures + refused) else { return false }
+    func begin(
+        _ held: Worker.HeldLease,
+        findAnswers: (Set<AnswerIdentity>) async throws -> [AnswerIdentity: RequestKey]
+    ) async throws -> Bool {
+        // First what is in hand, then what is in the database: an answer goes from the one to the other.
+        guard let first = open(held) else { return false }
+        let answers = try await findAnswers(Set(first.compactMap { held.prepared.requests[$0].identity }))
+        let (batches, owners) = plan(held, first, answers)
         switch batching {
-        case .refill: control.add(generations)
-        case .static: for batch in plan.batches { control.add(batch, asBatch: true) }
+        case .refill: control.add(batches.flatMap(\.self))
+        case .static: for batch in batches { control.add(batch, asBatch: true) }
         }
-        let batches = generations.map { ($0.id, assembly.key(of: $0.id).batchID) }
-        watch.watch(control, batchOfGeneration: Dictionary(uniqueKeysWithValues: batches))
+        held.watch.watch(control, batchOfGeneration: owners)
         return true
     }
 
     /// Takes a lease into hand, in one piece: an engine that ends meanwhile ends before it or closes it.
-    private func open(_ run: LeaseRun, failures: [FailedRequest]) -> Bool {
+    ///
+    /// - Returns: the indices of the requests that are the first of their kind; `nil` if the engine has ended.
+    private func open(_ held: Worker.HeldLease) -> [Int]? {
         state.withLock { state in
-            guard !state.isOver else { return false }
-            writer.open(run.watch)
-            for failure in failures { writer.add(failure, of: run.watch) }
+            guard !state.isOver else { return nil }
+            let lease = held.prepared
+            writer.open(held.watch)
             state.openCount += 1
-            state.runs.append(run)
+            for failure in lease.failures { writer.add(failure, of: held.watch) }
+            var first: [Int] = []
+            var followers = 0
+            for (index, request) in lease.requests.enumerated() {
+                switch state.sharing.take(request, of: held.watch) {
+                case .computes: first.append(index)
+                case .waits: followers += 1
+                case .copies(let source): copy(source, for: request, of: held.watch)
+                }
+            }
+            state.runs.append(
+                LeaseRun(
+                    held, responses: responses, generations: lease.generations(of: first).count,
+                    followers: followers))
             closeEnded(&state)
-            return true
+            return first
+        }
+    }
+
+    /// Plans the requests that are to be computed, once those that need not be are out of the way.
+    ///
+    /// - Returns: what is to be computed, and the queue's batch of each generation; nothing if the engine has ended.
+    private func plan(
+        _ held: Worker.HeldLease, _ first: [Int], _ answers: [AnswerIdentity: RequestKey]
+    ) -> (batches: [[GenerationRequest]], owners: [Int: Int64]) {
+        state.withLock { state in
+            guard let index = state.runs.firstIndex(where: { $0.watch === held.watch }) else { return ([], [:]) }
+            var computed: [Int] = []
+            for place in first {
+                let request = held.prepared.requests[place]
+                guard let source = request.identity.flatMap({ answers[$0] }) else {
+                    computed.append(place)
+                    continue
+                }
+                state.runs[index].skip(generations: request.encoded.generations.count)
+                copy(source, for: request, of: held.watch)
+                endFollowers(of: request, &state) { follower in copy(source, for: follower.request, of: follower.lease)
+                }
+            }
+            let plan = BatchPlanner(capacity: engine.capacity).plan(held.prepared.generations(of: computed))
+            for refused in plan.tooLong {
+                let ended = state.runs[index].refuse(refused, capacity: engine.capacity)
+                if let ended { settle(ended, of: held.watch, &state) }
+            }
+            let run = state.runs[index]
+            let ids = plan.batches.joined().map(\.id)
+            closeEnded(&state)
+            return (plan.batches, Dictionary(uniqueKeysWithValues: ids.map { ($0, run.batch(of: $0)) }))
         }
     }
 
@@ -102,9 +152,50 @@ final class LeasesInHand: Sendable {
     private func end(_ generation: Int, with event: GenerationEvent) {
         state.withLock { state in
             guard let index = state.runs.firstIndex(where: { $0.contains(generation) }) else { return }
-            state.runs[index].end(with: event, writer: writer)
+            let watch = state.runs[index].watch
+            if let ended = state.runs[index].end(generation, with: event) { settle(ended, of: watch, &state) }
             closeEnded(&state)
         }
+    }
+
+    /// Writes what became of a request, and ends those that waited for it as it did.
+    private func settle(_ ended: LeaseRun.Ended, of watch: LeaseWatch, _ state: inout State) {
+        switch ended.ending {
+        case .finished(let result):
+            writer.add(result, of: watch)
+            endFollowers(of: ended.request, isAnswered: true, &state) { follower in
+                copy(result.key, for: follower.request, of: follower.lease)
+            }
+        case .failed(var failure):
+            writer.add(failure, of: watch)
+            endFollowers(of: ended.request, &state) { follower in
+                failure.key = follower.request.leased.key
+                writer.add(failure, of: follower.lease)
+            }
+        case .dropped:
+            // They go back to the queue with what their leases have left.
+            endFollowers(of: ended.request, &state) { _ in }
+        }
+    }
+
+    private func endFollowers(
+        of request: PreparedRequest, isAnswered: Bool = false, _ state: inout State,
+        _ end: (AnswerSharing.Follower) -> Void
+    ) {
+        for follower in state.sharing.end(request, isAnswered: isAnswered) {
+            guard let index = state.runs.firstIndex(where: { $0.watch === follower.lease }) else { continue }
+            state.runs[index].endFollower()
+            end(follower)
+        }
+    }
+
+    private func copy(_ source: RequestKey, for request: PreparedRequest, of watch: LeaseWatch) {
+        writer.add(ReusedAnswer(key: request.leased.key, source: source), of: watch)
+    }
+
+    /// Takes note that answers were written, or could not be.
+    func didSettle(_ identities: [AnswerIdentity]) {
+        state.withLock { $0.sharing.settle(identities) }
     }
 
     private func closeEnded(_ state: inout State) {

@@ -46,4 +46,11 @@ struct PreparedLease: Sendable {
         self.generations = generations
         requestOfGeneration = owners
     }
+
+    /// Every sample of some of the requests, given by rising index.
+    func generations(of requests: [Int]) -> [GenerationRequest] {
+        if requests.count == self.requests.count { return generations }
+        let wanted = Set(requests)
+        return zip(generations, requestOfGeneration).filter { wanted.contains($0.1) }.map(\.0)
+    }
 }

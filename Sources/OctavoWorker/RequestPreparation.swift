@@ -9,6 +9,8 @@ struct PreparedRequest: Sendable {
     let rules: OutputRules?
     /// `id` of a generation is its place until the lease numbers them.
     let encoded: EncodedRequest
+    /// What it has in common with requests that have the same answer; `nil` if it shares its answer with none.
+    var identity: AnswerIdentity?
 }
 
 /// Turns leased requests into generations: parses the body, renders and tokenizes the prompt, fixes seed and length.
@@ -18,12 +20,17 @@ struct RequestPreparation: Sendable {
     let defaults: SamplingParameters
     /// The most alternatives at a position that a request may ask for.
     let maximumLogprobs: Int
+    private let identification: AnswerIdentification
     private let structures = StructureChecks()
 
-    init(encoder: any PromptEncoding, defaults: SamplingParameters, maximumLogprobs: Int) {
+    init(
+        encoder: any PromptEncoding, defaults: SamplingParameters, maximumLogprobs: Int,
+        identification: AnswerIdentification
+    ) {
         self.encoder = encoder
         self.defaults = defaults
         self.maximumLogprobs = maximumLogprobs
+        self.identification = identification
     }
 
     /// Prepares one request of a batch.
@@ -40,10 +47,11 @@ struct RequestPreparation: Sendable {
         let seed = body.sampling.seed ?? Self.derivedSeed(batchSeed: settings.seed, line: leased.line)
         guard rules != nil, leased.attempts > 0 else {
             var encoded = try EncodedRequest(body, encoder: encoder, seed: seed)
+            let identity = settings.reusesAnswers ? identification.identity(of: encoded, rules: rules) : nil
             for progress in leased.progress where encoded.generations.indices.contains(progress.choice) {
                 encoded.generations[progress.choice].generatedTokens = progress.tokens
             }
-            return PreparedRequest(leased: leased, rules: rules, encoded: encoded)
+            return PreparedRequest(leased: leased, rules: rules, encoded: encoded, identity: identity)
         }
         body.sampling.seed = Self.derivedSeed(batchSeed: seed, line: leased.attempts)
         let encoded = try EncodedRequest(body, encoder: encoder, seed: seed)

@@ -7,19 +7,21 @@ struct ResponseAssembly {
     private let lease: PreparedLease
     private let responses: ResponseBody
     private var completions: [Int: Completion] = [:]
-    private var failed: Set<Int> = []
+    /// Requests that have ended without an answer, though choices of theirs may still come.
+    private var ended: Set<Int> = []
 
     init(lease: PreparedLease, responses: ResponseBody) {
         self.lease = lease
         self.responses = responses
     }
 
-    /// The request that a generation belongs to.
+    /// The name of the request that a generation belongs to.
     func key(of generation: Int) -> RequestKey { request(of: generation).leased.key }
 
     private func requestIndex(of generation: Int) -> Int { lease.requestOfGeneration[generation - lease.firstID] }
 
-    private func request(of generation: Int) -> PreparedRequest { lease.requests[requestIndex(of: generation)] }
+    /// The request that a generation belongs to.
+    func request(of generation: Int) -> PreparedRequest { lease.requests[requestIndex(of: generation)] }
 
     /// The generations of a request, in order of choice.
     private func generations(of generation: Int) -> Range<Int> {
@@ -29,23 +31,15 @@ struct ResponseAssembly {
 
     private func choice(of generation: Int) -> Int { lease.generations[generation - lease.firstID].sampleIndex }
 
-    /// What became of a request.
-    enum Ending {
-        /// It is answered.
-        case finished(FinishedRequest)
-        /// Its answer breaks the batch's rules.
-        case rejected(FailedRequest)
-    }
-
     /// Takes a completion; returns what became of the request when it was the last one missing.
-    mutating func add(_ completion: Completion) -> Ending? {
+    mutating func add(_ completion: Completion) -> RequestEnding? {
         completions[completion.id] = completion
         let samples = generations(of: completion.id).compactMap { completions[$0] }
         let request = request(of: completion.id)
         guard samples.count == request.encoded.generations.count else { return nil }
         let (encoded, kept) = (request.encoded, responses.kept(samples, for: request.encoded.body))
         if let rejection = rejection(of: kept, to: request) {
-            return .rejected(rejected(request.leased.key, rejection))
+            return .failed(rejected(request.leased.key, rejection))
         }
         var body: [UInt8] = []
         responses.json(for: encoded.body, prompts: encoded.prompts, completions: samples).write(to: &body)
@@ -53,7 +47,7 @@ struct ResponseAssembly {
             FinishedRequest(
                 key: request.leased.key, finishReason: responses.finishReason(of: kept[0], to: encoded.body).code,
                 promptTokens: encoded.promptTokens, completionTokens: samples.reduce(0) { $0 + $1.tokens.count },
-                body: body))
+                body: body, identity: request.identity))
     }
 
     /// The first breach of the batch's rules by any choice.
@@ -76,8 +70,8 @@ struct ResponseAssembly {
             key: key, kind: "output_rejected", isPermanent: rejection.isFinal, statusCode: 422, error: error.jsonText)
     }
 
-    /// Takes the failure of a choice in the engine, which fails the request; returns it the first time.
-    mutating func fail(_ generation: Int, _ error: EngineError) -> FailedRequest? {
+    /// Takes the failure of a choice in the engine, which fails the request; returns that the first time.
+    mutating func fail(_ generation: Int, _ error: EngineError) -> RequestEnding? {
         if case .structure = error {
             return fail(
                 generation, kind: "invalid_structure", isPermanent: true, statusCode: 400,
@@ -91,7 +85,7 @@ struct ResponseAssembly {
     }
 
     /// Takes note of a choice that no engine of this capacity can hold; returns the request's failure the first time.
-    mutating func refuse(_ request: GenerationRequest, capacity: EngineCapacity) -> FailedRequest? {
+    mutating func refuse(_ request: GenerationRequest, capacity: EngineCapacity) -> RequestEnding? {
         let error = RequestError(
             "prompt and max_tokens need \(request.maximumLength) positions, but this worker's KV cache holds "
                 + "\(capacity.maximumPositions) and its context \(capacity.contextLength): lower max_tokens "
@@ -103,10 +97,16 @@ struct ResponseAssembly {
 
     private mutating func fail(
         _ generation: Int, kind: String, isPermanent: Bool, statusCode: Int, error: String
-    ) -> FailedRequest? {
-        guard failed.insert(requestIndex(of: generation)).inserted else { return nil }
-        return FailedRequest(
-            key: key(of: generation), kind: kind, isPermanent: isPermanent, statusCode: statusCode, error: error)
+    ) -> RequestEnding? {
+        guard ended.insert(requestIndex(of: generation)).inserted else { return nil }
+        return .failed(
+            FailedRequest(
+                key: key(of: generation), kind: kind, isPermanent: isPermanent, statusCode: statusCode, error: error))
+    }
+
+    /// Takes note that a choice was dropped, which leaves the request unanswered; returns that the first time.
+    mutating func drop(_ generation: Int) -> RequestEnding? {
+        ended.insert(requestIndex(of: generation)).inserted ? .dropped : nil
     }
 
     /// A checkpoint's tokens under the name that the queue knows them by.
@@ -114,4 +114,14 @@ struct ResponseAssembly {
         CheckpointEntry(
             key: key(of: entry.id), choice: choice(of: entry.id), firstToken: entry.firstToken, tokens: entry.tokens)
     }
+}
+
+/// What became of a request in a worker's hands.
+enum RequestEnding {
+    /// It is answered.
+    case finished(FinishedRequest)
+    /// It cannot be answered, or its answer does not count.
+    case failed(FailedRequest)
+    /// Nobody computes it here any more.
+    case dropped
 }

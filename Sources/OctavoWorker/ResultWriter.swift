@@ -14,6 +14,7 @@ final class ResultWriter: Sendable {
     private struct Pending {
         let watch: LeaseWatch
         var results: [FinishedRequest] = []
+        var copies: [ReusedAnswer] = []
         var failures: [FailedRequest] = []
         var checkpoint: [CheckpointEntry] = []
         var acknowledge: (@Sendable () -> Void)?
@@ -65,6 +66,11 @@ final class ResultWriter: Sendable {
         state.withLock { state in state.update(watch) { $0.results.append(result) } }
     }
 
+    /// Keeps a copy of another request's result for the next write, which writes that result before if it is kept, too.
+    func add(_ copy: ReusedAnswer, of watch: LeaseWatch) {
+        state.withLock { state in state.update(watch) { $0.copies.append(copy) } }
+    }
+
     /// Keeps a failure for the next write.
     func add(_ failure: FailedRequest, of watch: LeaseWatch) {
         state.withLock { state in state.update(watch) { $0.failures.append(failure) } }
@@ -102,21 +108,27 @@ final class ResultWriter: Sendable {
 extension ResultWriter {
     /// Writes until finished and everything is written.
     ///
-    /// - Parameter close: closes a lease of which everything is written.
+    /// - Parameters:
+    ///   - settled: told of answers that are in the database from now on, or could not be stored.
+    ///   - close: closes a lease of which everything is written.
     /// - Throws: what PostgreSQL refuses for good, or `CancellationError`; the leases then count as lost, and their
     ///   requests are dropped, since nothing would confirm their checkpoints any more.
-    func run(close: (LeaseWatch) async throws -> Void) async throws {
+    func run(
+        settled: ([AnswerIdentity]) -> Void, close: (LeaseWatch) async throws -> Void
+    ) async throws {
         var sequence = 0
         do {
-            for await _ in wakes { try await writePending(&sequence, close: close) }
-            try await writePending(&sequence, close: close)
+            for await _ in wakes { try await writePending(&sequence, settled: settled, close: close) }
+            try await writePending(&sequence, settled: settled, close: close)
         } catch {
             for watch in state.withLock({ $0.open }) { watch.lose() }
             throw error
         }
     }
 
-    private func writePending(_ sequence: inout Int, close: (LeaseWatch) async throws -> Void) async throws {
+    private func writePending(
+        _ sequence: inout Int, settled: ([AnswerIdentity]) -> Void, close: (LeaseWatch) async throws -> Void
+    ) async throws {
         let work = state.withLock { state in
             defer { state.pending = [] }
             return state.pending
@@ -138,7 +150,11 @@ extension ResultWriter {
         for part in work {
             sequence += 1
             if !part.watch.isLost { try await write(part, sequence: sequence) }
+            settled(part.results.compactMap(\.identity))
             part.acknowledge?()
+        }
+        for part in work {
+            if !part.watch.isLost { try await writeCopies(part) }
             guard part.isLast else { continue }
             try await close(part.watch)
             state.withLock { $0.open.removeAll { $0 === part.watch } }
@@ -153,12 +169,23 @@ extension ResultWriter {
             // "Already" are results of this very call, sent again because the reply was lost.
             statistics.recordWritten(finished: outcome.accepted + outcome.already, failed: 0)
             if outcome.isFenced { return lost(work.watch, discarding: work.results.count) }
+            let answers = work.results.compactMap { result in
+                result.identity.map { (identity: $0, key: result.key) }
+            }
+            try await queue.rememberAnswers(answers)
         }
         if !work.failures.isEmpty {
             let outcome = try await queue.fail(token: work.watch.token, work.failures)
             statistics.recordWritten(finished: 0, failed: outcome.failed)
             if outcome.isFenced { lost(work.watch, discarding: work.failures.count) }
         }
+    }
+
+    private func writeCopies(_ work: Pending) async throws {
+        guard !work.copies.isEmpty else { return }
+        let outcome = try await queue.reuse(token: work.watch.token, work.copies, timeToLive: timeToLive)
+        statistics.recordWritten(finished: outcome.accepted + outcome.already, failed: 0, reused: outcome.accepted)
+        if outcome.isFenced { lost(work.watch, discarding: work.copies.count) }
     }
 
     private func lost(_ watch: LeaseWatch, discarding count: Int) {

@@ -35,7 +35,7 @@ extension Worker {
                 }
                 group.addTask { await leases.answer() }
                 group.addTask {
-                    try await writer.run { watch in
+                    try await writer.run(settled: leases.didSettle) { watch in
                         try await close(watch)
                         leases.didClose()
                     }
@@ -68,7 +68,9 @@ extension Worker {
             // What was lost with its worker may have crashed it: nothing else is put at risk.
             if held.isSuspect { await leases.untilEmpty() }
             // Claimed, but not begun: given back at once.
-            guard !shutdown.isOn, !control.isStopped, leases.begin(held) else { return try await close(held.watch) }
+            guard !shutdown.isOn, !control.isStopped,
+                try await leases.begin(held, findAnswers: queue.findAnswers)
+            else { return try await close(held.watch) }
             held.isSuspect ? await leases.untilEmpty() : await control.untilWaiting(atMost: fewRequests)
         }
     }

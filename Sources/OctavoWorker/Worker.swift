@@ -36,11 +36,12 @@ public struct Worker: Service {
         self.configuration = configuration
         self.engine = engine
         self.logger = logger
-        preparation = RequestPreparation(
-            encoder: encoder, defaults: configuration.samplingDefaults, maximumLogprobs: configuration.maximumLogprobs)
         responses = ResponseBody(
             model: configuration.modelNames[0], systemFingerprint: configuration.fingerprint, tokens: tokens,
             reportsCachedTokens: configuration.reportsCachedTokens)
+        preparation = RequestPreparation(
+            encoder: encoder, defaults: configuration.samplingDefaults, maximumLogprobs: configuration.maximumLogprobs,
+            identification: AnswerIdentification(responses))
         connections = (0..<3).map { _ in PostgresConnection(database, logger: logger) }
         queue = Queue(connections[0], waitsForServer: true)
         results = Queue(connections[1], waitsForServer: true)

@@ -17,6 +17,8 @@ public final class WorkerStatistics: Sendable {
         public var computeTime = Duration.zero
         /// Requests written back as results.
         public var finishedRequests = 0
+        /// Those of them that were not computed: copies of identical requests' answers.
+        public var reusedRequests = 0
         /// Requests written back as failures for good.
         public var failedRequests = 0
     }
@@ -45,9 +47,10 @@ public final class WorkerStatistics: Sendable {
         }
     }
 
-    func recordWritten(finished: Int, failed: Int) {
+    func recordWritten(finished: Int, failed: Int, reused: Int = 0) {
         state.withLock { state in
             state.counts.finishedRequests += finished
+            state.counts.reusedRequests += reused
             state.counts.failedRequests += failed
         }
     }

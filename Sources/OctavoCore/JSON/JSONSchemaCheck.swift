@@ -5,7 +5,7 @@
 ///
 /// - SeeAlso: "JSON Schema: A Media Type for Describing JSON Documents", draft 2020-12.
 public struct JSONSchemaCheck: Sendable, Hashable {
-    private let schema: JSONValue
+    let schema: JSONValue
 
     /// A check against `schema`, an object or a boolean.
     public init(_ schema: JSONValue) { self.schema = schema }

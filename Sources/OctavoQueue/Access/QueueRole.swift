@@ -28,7 +28,7 @@ public enum QueueRole: String, Sendable, CaseIterable {
         case .worker:
             return Self.standing + Self.contents + [
                 Grant(
-                    privileges: "UPDATE (state, vtime, started_at, completed_at, done, failed, prompt_tokens, "
+                    privileges: "UPDATE (state, vtime, started_at, completed_at, done, failed, reused, prompt_tokens, "
                         + "completion_tokens)", table: "batches"),
                 Grant(privileges: "SELECT, INSERT, UPDATE, DELETE", table: "segments"),
                 Grant(privileges: "SELECT, INSERT, UPDATE, DELETE", table: "leases"),
@@ -36,6 +36,7 @@ public enum QueueRole: String, Sendable, CaseIterable {
                 Grant(privileges: "SELECT, INSERT, UPDATE, DELETE", table: "lease_ranges"),
                 Grant(privileges: "SELECT, INSERT, DELETE", table: "lease_log"),
                 Grant(privileges: "INSERT", table: "results"),
+                Grant(privileges: "SELECT, INSERT, UPDATE", table: "answers"),
                 Grant(privileges: "INSERT, UPDATE", table: "failures"),
                 Grant(privileges: "SELECT, INSERT, DELETE", table: "checkpoints"),
                 Grant(privileges: "SELECT, INSERT, UPDATE, DELETE", table: "workers"),
@@ -49,6 +50,7 @@ public enum QueueRole: String, Sendable, CaseIterable {
                 Grant(privileges: "SELECT, INSERT, UPDATE, DELETE", table: "windows"),
                 Grant(privileges: "SELECT, INSERT, UPDATE, DELETE", table: "segments"),
                 Grant(privileges: "SELECT, DELETE", table: "failures"),
+                Grant(privileges: "SELECT, DELETE", table: "answers"),
             ]
         case .exporter: return Self.standing + Self.contents
         case .observer: return Self.standing

@@ -54,8 +54,9 @@ enum StatusReport {
         for status in batches {
             let summary = status.summary
             lines.append("batch \(summary.id) \(summary.state.name): \(ProgressReporter.line(status))")
+            let reused = summary.reused > 0 ? " (\(Format.count(summary.reused)) copied from identical requests)" : ""
             lines.append(
-                "  \(Format.count(summary.done)) finished, \(Format.count(summary.failed)) failed, "
+                "  \(Format.count(summary.done)) finished\(reused), \(Format.count(summary.failed)) failed, "
                     + "\(Format.count(status.leased)) leased, \(Format.count(status.retrying)) to retry; "
                     + "\(Format.count(Int(summary.promptTokens))) prompt tokens, "
                     + "\(Format.count(Int(summary.completionTokens))) new tokens; model \(summary.model ?? "any")")
@@ -84,7 +85,8 @@ enum StatusReport {
             "model": summary.model.map(JSONValue.string) ?? .null, "source": .string(summary.source),
             "priority": .integer(summary.priority), "weight": .integer(summary.weight),
             "total": .integer(summary.total),
-            "finished": .integer(summary.done), "failed": .integer(summary.failed), "leased": .integer(status.leased),
+            "finished": .integer(summary.done), "reused": .integer(summary.reused), "failed": .integer(summary.failed),
+            "leased": .integer(status.leased),
             "retrying": .integer(status.retrying), "prompt_tokens": .integer(Int(summary.promptTokens)),
             "completion_tokens": .integer(Int(summary.completionTokens)),
             "requests_per_second": .double(status.requestsPerSecond),

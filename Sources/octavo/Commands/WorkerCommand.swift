@@ -76,8 +76,9 @@ enum Working {
         let seconds = counts.computeTime / .seconds(1)
         let rate = seconds > 0 ? Double(counts.sampledTokens) / seconds : 0
         let cached = counts.cachedTokens > 0 ? " (and \(Format.count(counts.cachedTokens)) shared)" : ""
+        let reused = counts.reusedRequests > 0 ? " (\(Format.count(counts.reusedRequests)) of them copied)" : ""
         Console.note(
-            "this worker: \(Format.count(counts.finishedRequests)) finished, \(counts.failedRequests) failed, "
+            "this worker: \(Format.count(counts.finishedRequests)) finished\(reused), \(counts.failedRequests) failed, "
                 + "\(Format.count(counts.prefillTokens)) prompt tokens\(cached), \(Format.count(counts.sampledTokens)) new tokens in "
                 + "\(Format.duration(seconds)) of computing (\(Format.decimal(rate)) new tokens/s)")
     }

@@ -50,6 +50,9 @@ struct EnqueueArguments: ParsableArguments {
     @Flag(help: "Queue the good lines and leave out the others.")
     var skipInvalid = false
 
+    @Flag(help: "Compute every answer, even if an identical request has been answered before.")
+    var noReuse = false
+
     func validate() throws {
         try Self.check(priority: priority, weight: weight)
         guard (1...100).contains(maxAttempts) else { throw ValidationError("--max-attempts must be between 1 and 100") }
@@ -107,6 +110,7 @@ struct EnqueueArguments: ParsableArguments {
         options.maximumAttempts = maxAttempts
         options.skipsInvalid = skipInvalid
         options.deadline = deadline?.value
+        options.reusesAnswers = !noReuse
         return options
     }
 }
