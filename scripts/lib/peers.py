@@ -195,6 +195,8 @@ class LlamaCppBF16(LlamaCpp):
 class TorchAO(Batched):
     """INT8 weights and activations in transformers, without compilation."""
 
+    compiles = False
+
     def __init__(self, options):
         import torch
         import transformers
@@ -209,6 +211,18 @@ class TorchAO(Batched):
             Int8DynamicActivationInt8WeightConfig(),
             filter_fn=lambda module, name: isinstance(module, torch.nn.Linear) and name != "lm_head",
         )
+        if self.compiles:
+            self.compile()
+
+    def compile(self):
+        """By block, which takes seconds; the whole model, whose cache grows with every step, is not done in ten minutes."""
+        # One row or several, one token or several, and each shape of weights.
+        self.torch._dynamo.config.recompile_limit = 64
+        for layer in self.model.model.layers:
+            attention = layer.self_attn
+            products = [attention.q_proj, attention.k_proj, attention.v_proj, attention.o_proj]
+            for block in [layer.mlp, *products]:
+                block.forward = self.torch.compile(block.forward, dynamic=True)
 
     def complete_together(self, prompts, new_tokens):
         torch = self.torch
@@ -228,6 +242,12 @@ class TorchAO(Batched):
         return times
 
 
+class CompiledTorchAO(TorchAO):
+    """The same, all that is quantized compiled by torch.compile."""
+
+    compiles = True
+
+
 PEERS = {
     "ctranslate2": CTranslate2,
     "openvino": OpenVINO,
@@ -235,6 +255,7 @@ PEERS = {
     "llama.cpp-q8_0": LlamaCppQ8,
     "llama.cpp-bf16": LlamaCppBF16,
     "torchao": TorchAO,
+    "torchao-compiled": CompiledTorchAO,
 }
 
 
@@ -255,6 +276,9 @@ def measure(options):
 
     show("load", time.perf_counter() - started)
     peer.complete([tokens(64, 99, vocabulary)], 4)
+    if getattr(peer, "compiles", False):
+        # One row and several, first steps and later ones are compiled apart.
+        peer.complete([tokens(64, row, vocabulary) for row in range(3)], 4)
     for length in numbers(options.prefill):
         start = time.perf_counter()
         peer.complete([tokens(length, 1, vocabulary)], 1)
