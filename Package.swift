@@ -188,6 +188,10 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: strict),
+        // Every instruction set's kernels beside the scalar ones, in C.
+        .executableTarget(
+            name: "KernelComparison", dependencies: ["COctavoKernels"], path: "Tests/KernelComparison",
+            linkerSettings: [.linkedLibrary("m")]),
         .testTarget(
             name: "OctavoLlamaTests",
             dependencies: ["OctavoLlama", "OctavoEngine", "OctavoWeights", "OctavoCore", "OctavoTestSupport"],

@@ -9,6 +9,7 @@
 #include "lanes_avx2.h"
 
 #include "float_kernels.h"
+#include "product_avx2.h"
 
 /// Four activations as sixteen-bit numbers, four times over.
 static inline __m256i broadcast_activations(const int8_t *a) {
@@ -20,20 +21,6 @@ static inline __m256i broadcast_activations(const int8_t *a) {
 /// (low pair, high pair) sums of four channels each, from two registers, to eight channels in order.
 static inline __m256i join_pairs(__m256i first, __m256i second) {
     return _mm256_permute4x64_epi64(_mm256_hadd_epi32(first, second), 0xD8);
-}
-
-/// Eight channels of one row, from their integer sums of one group: adds to what the groups before have given.
-static inline __m256 add_group(const octavo_int8_matmul *p, size_t m, size_t group, __m256i sums, __m256 total) {
-    size_t index = m * p->groups + group;
-    // The weights' offset of 128 has added 128 times the sum of the activations.
-    __m256i offset = _mm256_set1_epi32((int32_t)((uint32_t)p->a_sum[index] << 7));
-    return _mm256_fmadd_ps(_mm256_cvtepi32_ps(_mm256_sub_epi32(sums, offset)), _mm256_set1_ps(p->a_scale[index]), total);
-}
-
-static inline void store_channels(const octavo_int8_matmul *p, size_t m, size_t n, __m256 total) {
-    __m256 y = _mm256_mul_ps(total, _mm256_loadu_ps(p->w_scale + n));
-    float *out = output_row(p, m) + n;
-    _mm256_storeu_ps(out, adds_to_output(p, m) ? _mm256_add_ps(_mm256_loadu_ps(out), y) : y);
 }
 
 /// ROWS activations, a constant, by one panel. Products of signed activations and unsigned weights are summed in pairs
@@ -58,14 +45,11 @@ ALWAYS_INLINE void multiply_panel(const octavo_int8_matmul *p, size_t m, size_t 
             }
         }
         UNROLLED for (int r = 0; r < ROWS; r++) {
-            totals[r].low = add_group(p, m + r, group, join_pairs(sums[r][0], sums[r][1]), totals[r].low);
-            totals[r].high = add_group(p, m + r, group, join_pairs(sums[r][2], sums[r][3]), totals[r].high);
+            integers channels = {join_pairs(sums[r][0], sums[r][1]), join_pairs(sums[r][2], sums[r][3])};
+            totals[r] = add_group(p, m + r, group, channels, totals[r]);
         }
     }
-    UNROLLED for (int r = 0; r < ROWS; r++) {
-        store_channels(p, m + r, panel * OCTAVO_PANEL, totals[r].low);
-        store_channels(p, m + r, panel * OCTAVO_PANEL + 8, totals[r].high);
-    }
+    UNROLLED for (int r = 0; r < ROWS; r++) store_panel(p, m + r, panel, totals[r]);
 }
 
 static void int8_matmul(const octavo_int8_matmul *p) {

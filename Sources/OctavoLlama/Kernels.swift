@@ -9,9 +9,9 @@ public struct Kernels: @unchecked Sendable {
 
     /// Every instruction set that this CPU can run, the fastest first; the last is `scalar`, the specification.
     public static let available: [Kernels] = {
-        var tables: UnsafePointer<UnsafePointer<octavo_kernels>?>?
+        var tables = [UnsafePointer<octavo_kernels>?](repeating: nil, count: Int(OCTAVO_MOST_TABLES))
         let count = octavo_available_kernels(&tables)
-        return (0..<count).compactMap { index in tables?[index].map(Kernels.init(table:)) }
+        return tables.prefix(count).compactMap { $0.map(Kernels.init(table:)) }
     }()
 
     /// The fastest kernels of this CPU.
@@ -22,7 +22,7 @@ public struct Kernels: @unchecked Sendable {
 
     private init(table: UnsafePointer<octavo_kernels>) { self.table = table }
 
-    /// `scalar`, `avx2`, `avx512vnni` or `neon`.
+    /// `scalar`, `avx2`, `avxvnni`, `avx512vnni` or `neon`.
     public var name: String { String(cString: table.pointee.name) }
 }
 

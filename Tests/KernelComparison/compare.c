@@ -1,19 +1,20 @@
-// Compares every kernel table of the CPU it runs on with the scalar specification, bit for bit, over odd shapes.
+// Compares every kernel table of the CPU it runs on with the scalar specification, bit for bit, over odd shapes; and the
+// AVX-VNNI kernels even where the CPU lacks their instruction, which is then emulated.
 //
 // The Swift tests do the same on the machine at hand; this program needs nothing but a C library, so that it also runs
-// where Swift does not, such as under an emulator (scripts/check-neon).
+// where Swift does not, such as under an emulator (scripts/check-neon). It is a process of its own since the instruction
+// is emulated for a whole process.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "octavo_kernels.h"
+#include "random.h"
+#if defined(__x86_64__) && defined(__linux__)
+#include "avxvnni_emulator.h"
+#include "check_emulator.h"
+#endif
 
-static uint64_t state = 0x0c7a0;
-
-static uint32_t next_random(void) {
-    state = state * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(state >> 33);
-}
 static float random_float(void) { return ((float)(next_random() & 0xFFFFFF) / 0x800000 - 1.0f) * (float)(1 << next_random() % 6); }
 
 static int failures = 0;
@@ -77,35 +78,64 @@ static void compare_vectors(const octavo_kernels *s, const octavo_kernels *t) {
     }
 }
 
-static void compare_matrices(const octavo_kernels *s, const octavo_kernels *t) {
-    static int8_t a[17 * 192], row[192];
-    static uint8_t w[7 * 16 * 192];
-    static float a_scale[17 * 3], w_scale[7 * 16];
-    static int32_t a_sum[17 * 3];
+typedef struct {
+    size_t rows, panels, depth, groups, planes;
+    int accumulates;
+    /// Whether all weights are -128 or 127 and all activations -127 or 127.
+    int is_extreme;
+} product;
+
+enum { DEEPEST = 65536 };
+
+static void compare_product(const octavo_kernels *s, const octavo_kernels *t, product shape) {
+    static int8_t a[3 * DEEPEST], row[DEEPEST];
+    static uint8_t w[16 * DEEPEST];
+    static float a_scale[17 * 24], w_scale[7 * 16];
+    static int32_t a_sum[17 * 24];
+    size_t depth = shape.depth, width = depth / shape.groups, room = shape.rows * shape.panels * 16;
+    for (size_t part = 0; part < shape.rows * shape.groups; part++) {
+        a_sum[part] = 0, a_scale[part] = random_float();
+        for (size_t k = part * width; k < (part + 1) * width; k++) {
+            int value = (int)(next_random() % 255) - 127;
+            a[k] = (int8_t)(!shape.is_extreme ? value : value < 0 ? -127 : 127);
+            a_sum[part] += a[k];
+        }
+    }
+    for (size_t n = 0; n < shape.panels * 16; n++) {
+        for (size_t k = 0; k < depth; k++) {
+            int value = (int)(next_random() % 256) - 128;
+            row[k] = (int8_t)(!shape.is_extreme ? value : value < 0 ? -128 : 127);
+        }
+        octavo_pack_int8_row(row, depth, depth, n, w);
+        w_scale[n] = random_float();
+    }
+    fill(x, MOST, room);
+    octavo_int8_matmul p = {
+        .a = a, .a_scale = a_scale, .a_sum = a_sum, .rows = shape.rows, .depth = depth, .groups = shape.groups,
+        .planes = shape.planes, .w = w, .w_scale = w_scale, .panels = shape.panels, .out_stride = shape.panels * 16,
+        .accumulates = shape.accumulates};
+    memcpy(expected, x, sizeof x), memcpy(found, x, sizeof x);
+    p.out = expected, s->int8_matmul(&p);
+    p.out = found, t->int8_matmul(&p);
+    expect_equal(t->name, "int8_matmul", expected, found, room * 4);
+}
+
+static void compare_int8_products(const octavo_kernels *s, const octavo_kernels *t) {
     for (size_t rows = 1; rows <= 17; rows++)
         for (size_t panels = 1; panels <= 7; panels += 2)
             for (size_t depth = 64; depth <= 192; depth += 64) {
-                size_t groups = rows % 2 ? depth / 64 : 1, width = depth / groups;
-                for (size_t part = 0; part < rows * groups; part++) {
-                    a_sum[part] = 0, a_scale[part] = random_float();
-                    for (size_t k = part * width; k < (part + 1) * width; k++) {
-                        a[k] = (int8_t)(next_random() % 255 - 127);
-                        a_sum[part] += a[k];
-                    }
-                }
-                for (size_t n = 0; n < panels * 16; n++) {
-                    for (size_t k = 0; k < depth; k++) row[k] = (int8_t)(next_random() % 256 - 128);
-                    octavo_pack_int8_row(row, depth, depth, n, w);
-                    w_scale[n] = random_float();
-                }
-                fill(x, MOST, rows * panels * 16);
-                octavo_int8_matmul p = {a, a_scale, a_sum, rows, depth, groups, rows % 2 ? 1 : 2, w, w_scale,
-                                        panels, expected, panels * 16, (int)(panels / 2 & 1)};
-                memcpy(expected, x, sizeof x), memcpy(found, x, sizeof x);
-                s->int8_matmul(&p);
-                p.out = found, t->int8_matmul(&p);
-                expect_equal(t->name, "int8_matmul", expected, found, rows * panels * 16 * 4);
+                int is_odd = rows & 1, is_extreme = (rows + panels) % 3 == 0, accumulates = (int)(panels / 2 & 1);
+                product shape = {rows, panels, depth, is_odd ? depth / 64 : 1, is_odd ? 1 : 2, accumulates, is_extreme};
+                compare_product(s, t, shape);
             }
+    for (size_t rows = 1; rows <= 17; rows += 4) {
+        compare_product(s, t, (product){rows, 2, 576, 9, 1, 0, 0});
+        compare_product(s, t, (product){rows, 1, 1536, 24, 1, 1, 1});
+    }
+    for (size_t rows = 1; rows <= 3; rows++) compare_product(s, t, (product){rows, 1, DEEPEST, 1, 1, 0, 1});
+}
+
+static void compare_float_products(const octavo_kernels *s, const octavo_kernels *t) {
     for (size_t rows = 1; rows <= 9; rows++)
         for (size_t columns = 1; columns <= 9; columns++)
             for (int type = OCTAVO_F32; type <= OCTAVO_BF16; type++) {
@@ -163,16 +193,38 @@ static void compare_attention(const octavo_kernels *s, const octavo_kernels *t) 
         }
 }
 
+static void compare(const octavo_kernels *specification, const octavo_kernels *table) {
+    compare_vectors(specification, table);
+    compare_int8_products(specification, table);
+    compare_float_products(specification, table);
+    compare_attention(specification, table);
+    printf("%s compared with %s\n", table->name, specification->name);
+}
+
+#if defined(__x86_64__) && defined(__linux__)
+static int includes(const octavo_kernels *const *tables, size_t count, const char *name) {
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(tables[i]->name, name) == 0) return 1;
+    return 0;
+}
+
+/// Compares the kernels that need an emulator here, and have one; `tables` are those that do not.
+static void compare_emulated(const octavo_kernels *const *tables, size_t count) {
+    extern const octavo_kernels octavo_kernels_avxvnni;
+    if (includes(tables, count, "avxvnni") || !includes(tables, count, "avx2")) return;
+    emulate_avxvnni();
+    failures += check_avxvnni_emulator();
+    compare(tables[count - 1], &octavo_kernels_avxvnni);
+}
+#else
+static void compare_emulated(const octavo_kernels *const *tables, size_t count) { (void)tables, (void)count; }
+#endif
+
 int main(void) {
-    const octavo_kernels *const *tables;
-    size_t count = octavo_available_kernels(&tables);
-    const octavo_kernels *specification = tables[count - 1];
-    for (size_t i = 0; i + 1 < count; i++) {
-        compare_vectors(specification, tables[i]);
-        compare_matrices(specification, tables[i]);
-        compare_attention(specification, tables[i]);
-        printf("%s compared with %s\n", tables[i]->name, specification->name);
-    }
+    const octavo_kernels *tables[OCTAVO_MOST_TABLES];
+    size_t count = octavo_available_kernels(tables);
+    for (size_t i = 0; i + 1 < count; i++) compare(tables[count - 1], tables[i]);
+    compare_emulated(tables, count);
     printf("%d differences\n", failures);
     return failures == 0 && count > 1 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -18,9 +18,12 @@ public enum TestPaths {
         return FileManager.default.fileExists(atPath: place.path) ? place : nil
     }()
 
-    /// The `octavo` that was built with the tests: it lies beside their bundle.
-    public static let octavoExecutable: URL = {
+    /// The `octavo` that was built with the tests.
+    public static let octavoExecutable = executable("octavo")
+
+    /// A program of this package: it lies beside the tests' bundle.
+    public static func executable(_ name: String) -> URL {
         let program = Bundle.main.executableURL ?? URL(fileURLWithPath: CommandLine.arguments[0])
-        return program.resolvingSymlinksInPath().deletingLastPathComponent().appending(path: "octavo")
-    }()
+        return program.resolvingSymlinksInPath().deletingLastPathComponent().appending(path: name)
+    }
 }

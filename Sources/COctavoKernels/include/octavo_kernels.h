@@ -108,7 +108,7 @@ typedef struct {
 
 /// The kernels for one instruction set.
 typedef struct {
-    /// "scalar", "avx2", "avx512vnni", "neon".
+    /// "scalar", "avx2", "avxvnni", "avx512vnni", "neon".
     const char *name;
 
     void (*int8_matmul)(const octavo_int8_matmul *arguments);
@@ -170,8 +170,12 @@ typedef struct {
     float (*read_all)(const float *x, size_t count, size_t streams, size_t ahead);
 } octavo_kernels;
 
-/// Every table that this CPU can run, the fastest first; the last is "scalar". Returns their number.
-size_t octavo_available_kernels(const octavo_kernels *const **tables);
+/// The most tables that any CPU can run.
+#define OCTAVO_MOST_TABLES 4
+
+/// Writes every table that this CPU can run, the fastest first; the last is "scalar". `tables` has room for
+/// OCTAVO_MOST_TABLES. Returns their number.
+size_t octavo_available_kernels(const octavo_kernels **tables);
 
 /// Packs one row of INT8 weights into the panels that int8_matmul reads: channel `channel` of [panels * 16].
 /// `count` values of w are copied; the padding up to `depth` is set to stand for zero.
