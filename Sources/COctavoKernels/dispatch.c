@@ -34,14 +34,17 @@ size_t octavo_available_kernels(const octavo_kernels **tables) {
 #if defined(__linux__)
 #include <sys/auxv.h>
 static int has_dot_product(void) { return (getauxval(AT_HWCAP) >> 20 & 1) != 0; }  // HWCAP_ASIMDDP
+static int has_i8mm(void) { return has_dot_product() && (getauxval(AT_HWCAP2) >> 13 & 1) != 0; }  // HWCAP2_I8MM
 #else
 static int has_dot_product(void) { return 1; }  // every Apple CPU that runs a 64-bit desktop system
+static int has_i8mm(void) { return 0; }         // not all of them
 #endif
 
-extern const octavo_kernels octavo_kernels_neon;
+extern const octavo_kernels octavo_kernels_neon, octavo_kernels_i8mm;
 
 size_t octavo_available_kernels(const octavo_kernels **tables) {
     size_t count = 0;
+    if (has_i8mm()) tables[count++] = &octavo_kernels_i8mm;
     if (has_dot_product()) tables[count++] = &octavo_kernels_neon;
     tables[count++] = &octavo_kernels_scalar;
     return count;

@@ -22,7 +22,7 @@ public struct Kernels: @unchecked Sendable {
 
     private init(table: UnsafePointer<octavo_kernels>) { self.table = table }
 
-    /// `scalar`, `avx2`, `avxvnni`, `avx512vnni` or `neon`.
+    /// `scalar`, `avx2`, `avxvnni`, `avx512vnni`, `neon` or `i8mm`.
     public var name: String { String(cString: table.pointee.name) }
 }
 

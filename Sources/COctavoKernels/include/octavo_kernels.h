@@ -108,7 +108,7 @@ typedef struct {
 
 /// The kernels for one instruction set.
 typedef struct {
-    /// "scalar", "avx2", "avxvnni", "avx512vnni", "neon".
+    /// "scalar", "avx2", "avxvnni", "avx512vnni", "neon", "i8mm".
     const char *name;
 
     void (*int8_matmul)(const octavo_int8_matmul *arguments);
