@@ -81,6 +81,13 @@ package final class AtomicFile {
         return result
     }
 
+    /// Appends many bytes, of which only some are gathered at a time.
+    package func append(contentsOf bytes: [UInt8]) throws(BatchFileError) {
+        for start in stride(from: 0, to: bytes.count, by: Self.bufferSize) {
+            try append { $0 += bytes[start..<min(start + Self.bufferSize, bytes.count)] }
+        }
+    }
+
     /// Makes sure that all bytes are on disk, so that nothing but the renaming can still fail. Nothing may follow.
     package func finish() throws(BatchFileError) {
         try flush(isLast: true)
@@ -112,9 +119,11 @@ extension AtomicFile {
         guard unlink(path) == 0 || errno == ENOENT else { throw unwritable(path) }
     }
 
+    private static let temporaryInfix = ".octavo-"
+
     private static func temporaryPrefix(of target: String) -> String {
         let url = URL(fileURLWithPath: target)
-        return url.deletingLastPathComponent().path + "/.\(url.lastPathComponent).octavo-"
+        return url.deletingLastPathComponent().path + "/.\(url.lastPathComponent)\(temporaryInfix)"
     }
 
     /// Creates a file and locks it; the lock, which lives as long as the process, tells it from a leftover.
@@ -136,11 +145,18 @@ extension AtomicFile {
 
     /// Removes siblings whose writers are gone, as their locks are.
     private static func removeLeftovers(of target: String) {
-        let prefix = URL(fileURLWithPath: temporaryPrefix(of: target))
-        let directory = prefix.deletingLastPathComponent().path
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
-        for name in names where name.hasPrefix(prefix.lastPathComponent) {
-            let leftover = "\(directory)/\(name)"
+        let url = URL(fileURLWithPath: target)
+        removeLeftovers(in: url.deletingLastPathComponent().path) { $0 == url.lastPathComponent }
+    }
+
+    /// Removes the siblings of all files of a folder whose names fit, if their writers are gone.
+    static func removeLeftovers(in folder: String, of isTarget: (Substring) -> Bool) {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        for name in names where name.hasPrefix(".") {
+            guard let infix = name.range(of: temporaryInfix, options: .backwards),
+                isTarget(name[..<infix.lowerBound].dropFirst())
+            else { continue }
+            let leftover = "\(folder)/\(name)"
             let descriptor = open(leftover, O_WRONLY | O_CLOEXEC)
             guard descriptor >= 0 else { continue }
             if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { unlink(leftover) }

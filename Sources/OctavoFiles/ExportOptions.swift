@@ -25,6 +25,8 @@ public struct ExportOptions: Sendable {
         case promptCompletion = "prompt-completion"
         /// TRL's prompt, chosen and rejected answer, from two batches.
         case preference
+        /// An index of answers, and tensors in files beside it: what a teacher thought at every position.
+        case distill
         /// The columns that the batch's recipe names.
         case recipe
     }
@@ -49,6 +51,8 @@ public struct ExportOptions: Sendable {
     public var onlyComplete = false
     /// The batch of rejected answers, for preference lines.
     public var rejected: Int64?
+    /// The size at which a file of tensors is closed and another begun, for distillation.
+    public var shardBytes = 128 << 20
     /// Seconds since 1970 that every response gives as its time of creation, in place of the true one.
     public var fixedTime: Int?
 
@@ -124,6 +128,8 @@ public struct ExportResult: Sendable, Hashable {
     public var unsuitable: [UnsuitableRequest]
     /// The file written with the errors; `nil` when none was written.
     public var errorsPath: String?
+    /// How many files of tensors were written beside the output.
+    public var shards = 0
     /// How many rows the recipe's filters dropped, by filter.
     public var dropped: [Dropped] = []
 

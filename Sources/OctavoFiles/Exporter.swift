@@ -59,14 +59,16 @@ public struct Exporter: Sendable {
         guard counts.total == summary.total else {
             throw ExportError.countMismatch(batch: options.batch, exported: counts.total, total: summary.total)
         }
+        try export.finish()
         try output.finish()
         try errors?.finish()
         let keepsErrors = counts.errors > 0 || options.errors != nil
         if keepsErrors { try errors?.commit() } else if let errorsPath { try AtomicFile.remove(errorsPath) }
         try output.commit()
+        export.commit()
         return ExportResult(
             format: recipe == nil ? options.format ?? .openai : .recipe, counts: counts, unsuitable: export.unsuitable,
-            errorsPath: keepsErrors ? errorsPath : nil, dropped: export.dropped)
+            errorsPath: keepsErrors ? errorsPath : nil, shards: export.shardCount, dropped: export.dropped)
     }
 
     /// The recipe whose output is written; `nil` if another form was asked for, or there is none.
@@ -112,19 +114,27 @@ public struct Exporter: Sendable {
 
 extension Exporter {
     private func output() throws(BatchFileError) -> AtomicFile {
-        guard let path = options.output else { return AtomicFile(standardOutput: STDOUT_FILENO) }
-        return try AtomicFile(path: path, compression: Compression(path: path))
+        guard let path = options.output else {
+            guard options.format != .distill else { throw Self.needsFile("<stdout>") }
+            return AtomicFile(standardOutput: STDOUT_FILENO)
+        }
+        let output = try AtomicFile(path: path, compression: Compression(path: path))
+        guard output.isAtomic || options.format != .distill else { throw Self.needsFile(path) }
+        return output
+    }
+
+    private static func needsFile(_ path: String) -> BatchFileError {
+        BatchFileError(
+            .unwritableOutput, file: path, reason: "has no place beside it for the tensors of --format distill",
+            remedy: "Name a regular file.")
     }
 
     /// Where errors go: `results.errors.jsonl` beside `results.jsonl`, and compressed as that is, unless said otherwise.
     private func errorsPath(besides output: AtomicFile) throws(BatchFileError) -> String? {
         guard let errors = options.errors else {
             guard output.isAtomic else { return nil }
-            let compression = Compression(path: output.path)?.suffix ?? ""
-            let path = output.path.dropLast(compression.count)
-            let name = path.split(separator: "/").last ?? ""
-            let suffix = name.dropFirst().lastIndex(of: ".").map { name[$0...] } ?? ""
-            return path.dropLast(suffix.count) + ".errors.jsonl" + compression
+            let path = ExportPath(output.path)
+            return path.stem + ".errors.jsonl" + path.compression
         }
         guard errors != options.output else {
             throw BatchFileError(

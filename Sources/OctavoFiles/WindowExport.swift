@@ -30,6 +30,9 @@ struct WindowExport {
     /// What the writer left out by a recipe's conditions.
     var dropped: [ExportResult.Dropped] { writer.dropped }
 
+    /// How many files the writer wrote beside the output.
+    var shardCount: Int { writer.shardCount }
+
     /// Writes what comes before the first row.
     func writeHeader() throws(BatchFileError) {
         try output.append { $0.append(contentsOf: writer.header) }
@@ -79,6 +82,20 @@ struct WindowExport {
         } catch .malformed {
             throw ExportError.malformedResult(batch: options.batch, line: answered.row.line)
         }
+        try settle(isLast: false)
+    }
+
+    /// Writes what has waited for the last row.
+    mutating func finish() throws(BatchFileError) { try settle(isLast: true) }
+
+    /// Keeps what was written beside the output, which now stands.
+    func commit() { writer.commit() }
+
+    private mutating func settle(isLast: Bool) throws(BatchFileError) {
+        let result = try output.append { bytes in
+            Result { () throws(BatchFileError) in try writer.settle(isLast: isLast, to: &bytes) }
+        }
+        try result.get()
     }
 
     private mutating func note(_ problem: UnsuitableSample, in row: ExportRow) {

@@ -9,8 +9,7 @@ internal import OctavoCore
 public final class SafetensorsWriter {
     private let path: String
     private let elements: Int32
-    private let metadata: [(key: String, value: String)]
-    private var tensors: [(name: String, shape: [Int], type: ElementType, byteCount: Int)] = []
+    private var header: SafetensorsHeader
     private var missingBytes = 0
 
     /// Begins a file that is to stand at `path`; its folder needs room for twice the elements.
@@ -19,7 +18,7 @@ public final class SafetensorsWriter {
     /// - Throws: `WeightsError` when the folder cannot be written to.
     public init(path: String, metadata: [(key: String, value: String)] = []) throws(WeightsError) {
         self.path = path
-        self.metadata = metadata
+        header = SafetensorsHeader(metadata: metadata)
         let temporary = path + ".elements"
         elements = Foundation.open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard elements >= 0 else { throw .system(path) }
@@ -36,10 +35,11 @@ public final class SafetensorsWriter {
     public func begin(_ name: String, shape: [Int], type: ElementType = .f32) {
         precondition(missingBytes == 0, "the tensor before is incomplete")
         precondition(shape.allSatisfy { $0 >= 0 }, "a negative dimension")
-        precondition(!tensors.contains { $0.name == name }, "the file has a tensor of this name")
+        precondition(!header.tensors.contains { $0.name == name }, "the file has a tensor of this name")
         precondition(type.blockLength == 1, "safetensors has no \(type)")
         missingBytes = shape.reduce(1, *) * type.blockByteCount
-        tensors.append((name, shape, type, missingBytes))
+        header.tensors.append(
+            SafetensorsHeader.Tensor(name: name, type: type.rawValue, shape: shape, byteCount: missingBytes))
     }
 
     /// Appends elements, row-major, to the tensor begun last.
@@ -75,7 +75,7 @@ public final class SafetensorsWriter {
         guard descriptor >= 0 else { throw .system(path) }
         do throws(WeightsError) {
             defer { close(descriptor) }
-            try header().withUnsafeBufferPointer { bytes throws(WeightsError) in
+            try header.bytes.withUnsafeBufferPointer { bytes throws(WeightsError) in
                 try write(UnsafeRawBufferPointer(bytes), to: descriptor)
             }
             try copyElements(to: descriptor)
@@ -84,29 +84,6 @@ public final class SafetensorsWriter {
             throw error
         }
         guard rename(partial, path) == 0 else { throw .system(path) }
-    }
-
-    /// The header's length and the header, padded with spaces so that the elements are aligned.
-    private func header() -> [UInt8] {
-        var object = JSONObject()
-        if !metadata.isEmpty {
-            var texts = JSONObject()
-            for (key, value) in metadata { texts[key] = .string(value) }
-            object["__metadata__"] = .object(texts)
-        }
-        var end = 0
-        for tensor in tensors {
-            let shape = JSONValue.array(tensor.shape.map(JSONValue.integer))
-            let offsets: JSONValue = [.integer(end), .integer(end + tensor.byteCount)]
-            object[tensor.name] = [
-                "dtype": .string(tensor.type.rawValue), "shape": shape, "data_offsets": offsets,
-            ]
-            end += tensor.byteCount
-        }
-        var text: [UInt8] = []
-        JSONValue.object(object).write(to: &text)
-        text += [UInt8](repeating: 0x20, count: (8 - text.count % 8) % 8)
-        return withUnsafeBytes(of: UInt64(text.count).littleEndian) { Array($0) } + text
     }
 
     private func copyElements(to descriptor: Int32) throws(WeightsError) {

@@ -44,6 +44,7 @@ extension CommandLineTests {
         /// What the package does not know, since it is vLLM's or Octavo's.
         private static let extras: Set = [
             "prompt_logprobs", "prompt_token_ids", "token_ids", "log_sum_exp", "prompt_log_sum_exp",
+            "ranks",
         ]
 
         private static let lines = [

@@ -106,6 +106,7 @@ import Testing
         let choice = try choice(
             ["prompt": "x", "logprobs": 0, "prompt_logprobs": 0, "log_sum_exp_temperatures": [1, 0.5]])
         #expect(choice["log_sum_exp"] == [[1.0, 5.0]])
+        #expect(choice["ranks"] == [1])
         #expect(choice["prompt_log_sum_exp"] == [nil, [0.25, 2.0], [0.5, 3.0], [0.75, 4.0]])
     }
 

@@ -12,7 +12,7 @@ struct DatasetsTests {
             let batch = try await answeredBatch(Self.lines("Sí 🦙"), in: queue, files, seed: 1)
             let other = try await answeredBatch(Self.lines("no"), in: queue, files, seed: 2)
             var paths: [String] = []
-            for format in ExportOptions.Format.allCases where format != .recipe {
+            for format in ExportOptions.Format.allCases where ![.recipe, .distill].contains(format) {
                 for suffix in ["", ".gz", ".zst"] {
                     var options = ExportOptions(batch: batch, output: files.path("\(format.rawValue).jsonl\(suffix)"))
                     options.format = format

@@ -41,6 +41,7 @@ extension ResponseBody {
     }
 
     /// Adds the log-sum-exps of positions, if the request asks for them: an array per token of one number per temperature.
+    /// Beside those of generated tokens stand the tokens' ranks, which a prompt's log-probabilities have of themselves.
     func addLogSumExps(
         to object: inout JSONObject, _ key: String, _ scores: [TokenLogprob], _ request: RequestBody,
         isPrompt: Bool = false
@@ -48,5 +49,6 @@ extension ResponseBody {
         guard !request.sampling.logSumExpTemperatures.isEmpty else { return }
         let rows = scores.map { JSONValue.array($0.logSumExps.map(Self.number)) }
         object[key] = .array(isPrompt ? [.null] + rows : rows)
+        if !isPrompt { object["ranks"] = .array(scores.map { .integer($0.rank) }) }
     }
 }

@@ -20,6 +20,10 @@ extension ExportOptions {
         case .sharegpt: samples(ShareGPTFormat())
         case .alpaca: samples(AlpacaFormat())
         case .promptCompletion: samples(PromptCompletionFormat())
+        case .distill:
+            DistillLineWriter(
+                defaults: settings.defaults, onlyComplete: onlyComplete, maximumShardBytes: shardBytes,
+                files: ShardFiles(besides: output ?? ""))
         case .preference:
             PreferenceLineWriter(
                 defaults: settings.defaults, rejectedDefaults: rejected?.defaults ?? JSONObject(),

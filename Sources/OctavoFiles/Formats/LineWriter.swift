@@ -15,11 +15,23 @@ protocol LineWriter {
     ///
     /// - Throws: `RowProblem`, appending nothing.
     mutating func append(_ answered: AnsweredRequest, to bytes: inout [UInt8]) throws(RowProblem) -> WrittenLines
+
+    /// How many files it wrote beside the lines.
+    var shardCount: Int { get }
+    /// Writes the file beside the lines that is due, if one is, and appends the lines that waited for it.
+    ///
+    /// - Parameter isLast: whether no request follows.
+    mutating func settle(isLast: Bool, to bytes: inout [UInt8]) throws(BatchFileError)
+    /// Keeps the files beside the lines, since the lines stand; otherwise they are gone with the writer.
+    func commit()
 }
 
 extension LineWriter {
     var header: [UInt8] { [] }
     var dropped: [ExportResult.Dropped] { [] }
+    var shardCount: Int { 0 }
+    func settle(isLast: Bool, to bytes: inout [UInt8]) {}
+    func commit() {}
 }
 
 /// A finished request as a format gets it.

@@ -20,9 +20,9 @@ struct PreferenceLineWriter: LineWriter {
     func append(_ answered: AnsweredRequest, to bytes: inout [UInt8]) throws(RowProblem) -> WrittenLines {
         guard let rejected = answered.rejected else { return WrittenLines(isUnpaired: true) }
         let chosenSamples = try Sample.all(
-            request: answered.row.body, response: answered.response, defaults: defaults)
+            of: StoredExchange(request: answered.row.body, response: answered.response, defaults: defaults))
         let rejectedSamples = try Sample.all(
-            request: rejected.request, response: rejected.response, defaults: rejectedDefaults)
+            of: StoredExchange(request: rejected.request, response: rejected.response, defaults: rejectedDefaults))
         var written = WrittenLines()
         for (chosen, rejected) in zip(chosenSamples, rejectedSamples) {
             if onlyComplete, chosen.isCutOff || rejected.isCutOff {

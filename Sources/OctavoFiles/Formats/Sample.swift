@@ -27,22 +27,17 @@ extension Sample {
     /// of calls become values, which a template would else print as a string within JSON. An answer that goes on with the
     /// last message (`continue_final_message`) is one message with it.
     ///
-    /// - Parameter defaults: the batch's settings, which count where the request has none.
     /// - Throws: `RowProblem.unsuitable` where the prompt is token ids, which no format for training knows.
-    static func all(request: String?, response: String, defaults: JSONObject) throws(RowProblem) -> [Sample] {
-        guard let request, let body = try? JSONValue.parse(request).objectValue,
-            let request = try? RequestBody.parse(body, defaults: defaults),
-            let choices = (try? JSONValue.parse(response))?["choices"]?.arrayValue,
-            choices.count == request.choiceCount
-        else { throw .malformed }
+    static func all(of exchange: StoredExchange) throws(RowProblem) -> [Sample] {
         var samples: [Sample] = []
-        for (index, choice) in choices.enumerated() {
-            samples.append(try Sample(choice, index: index, of: request))
+        for (index, choice) in exchange.choices.enumerated() {
+            samples.append(try Sample(choice, index: index, of: exchange.request))
         }
         return samples
     }
 
-    private init(_ choice: JSONValue, index: Int, of request: RequestBody) throws(RowProblem) {
+    /// The answer in a choice of a response.
+    init(_ choice: JSONValue, index: Int, of request: RequestBody) throws(RowProblem) {
         switch request.prompt {
         case .chat(let chat):
             guard let message = choice["message"]?.objectValue else { throw .malformed }

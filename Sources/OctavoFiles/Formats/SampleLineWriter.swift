@@ -22,7 +22,9 @@ struct SampleLineWriter<Format: SampleFormat>: LineWriter {
     var needsRequestBodies: Bool { true }
 
     func append(_ answered: AnsweredRequest, to bytes: inout [UInt8]) throws(RowProblem) -> WrittenLines {
-        let samples = try Sample.all(request: answered.row.body, response: answered.response, defaults: defaults)
+        let exchange = try StoredExchange(
+            request: answered.row.body, response: answered.response, defaults: defaults)
+        let samples = try Sample.all(of: exchange)
         var written = WrittenLines()
         for sample in samples {
             if onlyComplete, sample.isCutOff {

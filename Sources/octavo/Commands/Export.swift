@@ -12,8 +12,10 @@ struct Export: AsyncParsableCommand {
 
             Formats: openai has a line per request, as OpenAI's batches do. The others have a line per answer, for
             training: messages, prompt-completion (TRL), sharegpt, alpaca (LLaMA-Factory, Axolotl), and preference
-            (TRL's DPO), which pairs the answers of two batches. Requests that a format cannot express are left out and
-            named on stderr, and the exit status is 1.
+            (TRL's DPO), which pairs the answers of two batches. distill has the teacher's likeliest tokens at every
+            position: OUTPUT is an index, and the tensors are in files of safetensors beside it
+            (docs/distillation.md). Requests that a format cannot express are left out and named on stderr, and the
+            exit status is 1.
 
             Examples:
               octavo export 7 -o results.jsonl
@@ -22,6 +24,7 @@ struct Export: AsyncParsableCommand {
               octavo export 7 --include-prompt -o results.jsonl.gz
               octavo export 7 --format messages --only-complete -o train.jsonl.zst
               octavo export large --format preference --rejected small -o pairs.jsonl
+              octavo export teacher --format distill -o distilled/train.jsonl
               octavo export 7 --job jobs/self-instruct.yaml -o instructions.jsonl
             """)
 
@@ -89,6 +92,7 @@ enum Exporting {
         if unnamed > 0 { Console.note("and \(Format.count(unnamed)) more are left out") }
         var parts: [String] = []
         if let output = options.output { parts.append("\(Format.count(counts.lines)) results in \(output)") }
+        if result.shards > 0 { parts.append("tensors in \(Format.count(result.shards)) files beside it") }
         if let errors = result.errorsPath { parts.append("\(Format.count(counts.errors)) failures in \(errors)") }
         if counts.cutOff > 0 { parts.append("\(Format.count(counts.cutOff)) left out as cut off") }
         if counts.identical > 0 { parts.append("\(Format.count(counts.identical)) left out as both answers are one") }

@@ -34,7 +34,12 @@ struct ExportArguments: ParsableArguments {
     @Option(help: "The batch, by id or name, whose answers are the rejected ones; for --format preference.")
     var rejected: String?
 
+    @Option(help: "The size of the files of tensors, in MiB, with --format distill.")
+    var shardSize = 128
+
     func validate() throws {
+        if format == .distill, output == nil { throw ValidationError("--format distill needs --output") }
+        guard (1...65_536).contains(shardSize) else { throw ValidationError("--shard-size must be 1 to 65536") }
         if format == .preference, rejected == nil {
             throw ValidationError("--format preference needs --rejected with the batch of rejected answers")
         }
@@ -63,6 +68,7 @@ struct ExportArguments: ParsableArguments {
         options.includesPrompt = includePrompt
         options.onlyComplete = onlyComplete
         options.rejected = rejected
+        options.shardBytes = shardSize << 20
         // The convention of reproducible builds: one fixed time makes equal results equal files.
         options.fixedTime = try Environment.value("SOURCE_DATE_EPOCH")
         return options
