@@ -154,7 +154,7 @@ private struct PauseBatch: Statement {
 private struct ResumeBatch: Statement {
     static let sql = """
         WITH resumed AS (
-            UPDATE octavo.batches SET state = 1, vtime = greatest(vtime, octavo.joining_vtime_v1())
+            UPDATE octavo.batches SET state = 1, vtime = octavo.joining_vtime_v2(id)
              WHERE id = $1 AND state = 2 RETURNING id)
         SELECT id FROM resumed, octavo.announce_v1(id)
         """

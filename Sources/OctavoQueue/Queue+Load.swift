@@ -205,13 +205,13 @@ private struct InsertWindow: Statement {
     static func decode(_ row: PostgresRow) {}
 }
 
-/// An empty batch is complete. The virtual time is that of the batches already active, else those would wait until the
+/// An empty batch is complete. The virtual time is that of the clock, else batches already active would wait until the
 /// newcomer had been served as much.
 private struct ActivateBatch: Statement {
     static let sql = """
         WITH activated AS (
             UPDATE octavo.batches
-               SET total = $2::bigint, activated_at = clock_timestamp(), vtime = octavo.joining_vtime_v1(),
+               SET total = $2::bigint, activated_at = clock_timestamp(), vtime = octavo.joining_vtime_v2(id),
                    state = CASE WHEN $2 = 0 THEN 4 ELSE 1 END,
                    completed_at = CASE WHEN $2 = 0 THEN clock_timestamp() END
              WHERE id = $1 AND state = 0 AND loaded_rows = $2

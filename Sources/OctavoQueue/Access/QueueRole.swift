@@ -33,6 +33,7 @@ public enum QueueRole: String, Sendable, CaseIterable {
                 Grant(privileges: "SELECT, INSERT, UPDATE, DELETE", table: "segments"),
                 Grant(privileges: "SELECT, INSERT, UPDATE, DELETE", table: "leases"),
                 Grant(privileges: "USAGE", table: "leases_token_seq", isSequence: true),
+                Grant(privileges: "SELECT, UPDATE", table: "virtual_clock", isSequence: true),
                 Grant(privileges: "SELECT, INSERT, UPDATE, DELETE", table: "lease_ranges"),
                 Grant(privileges: "SELECT, INSERT, DELETE", table: "lease_log"),
                 Grant(privileges: "INSERT", table: "results"),
@@ -51,6 +52,7 @@ public enum QueueRole: String, Sendable, CaseIterable {
                 Grant(privileges: "SELECT, INSERT, UPDATE, DELETE", table: "segments"),
                 Grant(privileges: "SELECT, DELETE", table: "failures"),
                 Grant(privileges: "SELECT, DELETE", table: "answers"),
+                Grant(privileges: "SELECT", table: "virtual_clock", isSequence: true),
             ]
         case .exporter: return Self.standing + Self.contents
         case .observer: return Self.standing

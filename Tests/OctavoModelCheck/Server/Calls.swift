@@ -24,7 +24,7 @@ extension ModelDatabase {
         case .resume(let batch):
             return try rows(
                 """
-                UPDATE octavo.batches SET state = 1, vtime = greatest(vtime, octavo.joining_vtime_v1())
+                UPDATE octavo.batches SET state = 1, vtime = octavo.joining_vtime_v2(id)
                  WHERE id = $1 AND state = 2
                 """, [.int(batch)])
         case .cancel(let batch):

@@ -51,9 +51,10 @@ extension PlantedBug {
         PlantedBug(
             name: "finish-unfenced", summary: "finish stores results of a lease that was lost", function: "finish",
             text:
-                "FROM octavo.lease_ranges r JOIN octavo.batches b ON b.id = r.batch_id AND b.state IN (1, 2) JOIN \(sent) "
+                "FROM octavo.lease_ranges r CROSS JOIN LATERAL ( SELECT state FROM octavo.batches "
+                + "WHERE id BETWEEN r.batch_id AND r.batch_id ORDER BY id DESC LIMIT 1) AS b JOIN \(sent) "
                 + "ON u.batch_id = r.batch_id AND u.position >= r.first_position AND u.position < r.end_position "
-                + "WHERE r.token = p_token",
+                + "WHERE r.token = p_token AND b.state IN (1, 2)",
             mistake: "FROM octavo.batches b JOIN \(sent) ON u.batch_id = b.id AND b.state IN (1, 2)"),
         PlantedBug(
             name: "finish-beyond-range", summary: "finish stores results of requests that have left the lease",
@@ -84,7 +85,7 @@ extension PlantedBug {
             text: "WHERE expires_at < clock_timestamp() ORDER BY", mistake: "ORDER BY"),
         PlantedBug(
             name: "count-twice", summary: "results are counted twice", function: "count",
-            text: "SET done = b.done + c.done,", mistake: "SET done = b.done + 2 * c.done,"),
+            text: "SET done = b.done + p_done[v_index],", mistake: "SET done = b.done + 2 * p_done[v_index],"),
         PlantedBug(
             name: "fail-keeps-range", summary: "a failed request that is to be tried again stays in its lease",
             function: "fail", text: "(v_sent.position + 1, v_range.end_position)",
@@ -113,7 +114,7 @@ extension PlantedBug {
             needsOverlap: true),
         PlantedBug(
             name: "count-unchecked", summary: "results of a batch that is being cancelled are counted",
-            function: "count", text: "WHERE b.id = c.id AND b.state IN (1, 2);", mistake: "WHERE b.id = c.id;",
+            function: "count", text: "WHERE b.ctid = v_row AND b.state IN (1, 2);", mistake: "WHERE b.ctid = v_row;",
             needs: [.cancel],
             needsOverlap: true),
     ]
