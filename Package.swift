@@ -167,7 +167,8 @@ let package = Package(
             name: "OctavoFilesTests", dependencies: ["OctavoFiles", "OctavoJobs", "OctavoTestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "OctavoBatchingTests", dependencies: ["OctavoBatching", "OctavoCore", "OctavoTestSupport"],
+            name: "OctavoBatchingTests",
+            dependencies: ["OctavoBatching", "OctavoQueue", "OctavoCore", "OctavoTestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "OctavoGrammarTests",
@@ -213,7 +214,7 @@ let package = Package(
         .testTarget(
             name: "OctavoCommandLineTests",
             dependencies: [
-                "octavo", "OctavoWeights", "OctavoPostgres", "OctavoCore", "OctavoTestSupport",
+                "octavo", "OctavoWeights", "OctavoQueue", "OctavoPostgres", "OctavoCore", "OctavoTestSupport",
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: strict),

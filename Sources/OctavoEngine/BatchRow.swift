@@ -32,6 +32,8 @@ struct BatchRow {
     private(set) var outcome: GenerationEvent?
     /// Tokens of the prompt whose keys and values were not computed for it.
     private(set) var cachedTokens = 0
+    /// When it was computed, and its share of the steps so far.
+    var time = GenerationTime(start: .now, end: .now, share: .zero)
     private var stop: StopCondition
     private var structure: RowStructure?
     private let sampler: Sampler

@@ -84,7 +84,21 @@ extension BatchRun {
         remove { cancelled.named.contains($0.request.id) ? .cancelled(id: $0.request.id) : nil }
     }
 
-    private mutating func removeFinished() { remove(\.outcome) }
+    private mutating func removeFinished() {
+        for row in rows {
+            if case .finished = row.outcome { emit(.measured(id: row.request.id, row.time)) }
+        }
+        remove(\.outcome)
+    }
+
+    /// Adds a step to the times of the rows that took part in it.
+    private mutating func charge(_ duration: Duration, to shares: [Share], end: ContinuousClock.Instant) {
+        let total = shares.reduce(0) { $0 + $1.tokenCount }
+        for share in shares {
+            rows[share.row].time.end = end
+            rows[share.row].time.share += duration * (Double(share.tokenCount) / Double(max(total, 1)))
+        }
+    }
 
     /// Removes the rows that `ending` ends.
     private mutating func remove(_ ending: (BatchRow) -> GenerationEvent?) {
@@ -130,9 +144,11 @@ extension BatchRun {
             apply(readings[next..<next + share.logitsCount], of: share, &statistics)
             next += share.logitsCount
         }
+        let end = ContinuousClock.now
+        statistics.duration = end - start
+        charge(statistics.duration, to: shares, end: end)
         removeFinished()
         statistics.activeRows = rows.count
-        statistics.duration = ContinuousClock.now - start
         emit(.step(statistics))
     }
 

@@ -29,6 +29,8 @@ extension InferenceEngine {
 
 /// Something that happened to a generation.
 public enum GenerationEvent: Sendable {
+    /// What it took to compute the completion that is finished next.
+    case measured(id: Int, GenerationTime)
     /// A completion is finished.
     case finished(Completion)
     /// A request cannot be answered by this engine.
@@ -58,6 +60,24 @@ public struct GenerationCheckpoint: Sendable, Hashable {
     public var number: Int
     /// One entry per unfinished completion with new tokens.
     public var entries: [Entry]
+}
+
+/// When a completion was computed, and how much of the engine's time was spent on it.
+public struct GenerationTime: Sendable, Hashable {
+    /// When it joined the others.
+    public var start: ContinuousClock.Instant
+    /// When its last step ended.
+    public var end: ContinuousClock.Instant
+    /// Its share of the steps it took part in: of each, the part that its tokens are of all that were computed. The
+    /// shares of a step's rows add up to the step's duration.
+    public var share: Duration
+
+    /// Makes a value.
+    public init(start: ContinuousClock.Instant, end: ContinuousClock.Instant, share: Duration) {
+        self.start = start
+        self.end = end
+        self.share = share
+    }
 }
 
 /// What one step computed.

@@ -1,4 +1,5 @@
 internal import Crypto
+internal import OctavoCore
 
 /// What one reading of all lines has found: enough to load them on a second reading without counting tokens again, and
 /// to notice if the files have changed in between.
@@ -34,6 +35,8 @@ struct BatchSurvey {
     private(set) var unknownMembers: Set<String> = []
     private(set) var totalPromptTokens = 0
     private(set) var totalNewTokens = 0
+    /// Tokens of prompts that need not be computed; nil unless that was asked for.
+    var sharedTokens: Int? { beginnings?.tokens }
     /// The SHA-256 of each file.
     private(set) var fileDigests: [String] = []
 
@@ -43,19 +46,42 @@ struct BatchSurvey {
     private let contextLength: Int?
     private let errorLog: InvalidLineLog?
     private var ids = CustomIDIndex()
+    private var beginnings: SharedBeginnings?
     private var fileStarts: [(name: String, earlierLines: Int)] = []
     private var refusedLines = SHA256()
     private var current = Window.Partial(start: .init())
 
-    init(windowRows: Int, requestsPerLine: Int = 1, contextLength: Int?, errorLog: InvalidLineLog?) {
+    /// - Parameter blockLength: of the cache's blocks, to count what prompts share.
+    init(
+        windowRows: Int, requestsPerLine: Int = 1, contextLength: Int?, blockLength: Int? = nil,
+        errorLog: InvalidLineLog?
+    ) {
         self.windowRows = windowRows
         self.requestsPerLine = requestsPerLine
         self.contextLength = contextLength
         self.errorLog = errorLog
+        beginnings = blockLength.map(SharedBeginnings.init)
     }
 
     /// Identifies the lines that were refused.
     var refusedDigest: String { hexadecimal(refusedLines.finalize()) }
+
+    /// The sizes of the requests: of all, or of a large batch's at even distances.
+    ///
+    /// - Returns: the sizes, and how many requests each stands for.
+    func sizes(atMost count: Int) -> (requests: [ObservedRequest], scale: Double) {
+        let distance = max(1, (rows + count - 1) / count)
+        var requests: [ObservedRequest] = []
+        var seen = 0
+        for place in promptTokens.indices where promptTokens[place] != Self.refused {
+            if seen % distance == 0 {
+                requests.append(
+                    ObservedRequest(promptTokens: Int(promptTokens[place]), limit: Int(newTokens[place])))
+            }
+            seen += 1
+        }
+        return (requests, requests.isEmpty ? 1 : Double(seen) / Double(requests.count))
+    }
 
     /// Takes in the next line.
     mutating func add(_ inspected: InspectedLine) throws(BatchFileError) {
@@ -95,7 +121,10 @@ struct BatchSurvey {
                 }
                 _ = try measured.promptTokens.get()
             }
-            for measured in requests { add(measured.request, promptTokens: try measured.promptTokens.get()) }
+            for measured in requests {
+                add(measured.request, promptTokens: try measured.promptTokens.get())
+                for blocks in measured.sharedBlocks { beginnings?.add(blocks) }
+            }
         } catch {
             try refuse(line, error)
         }

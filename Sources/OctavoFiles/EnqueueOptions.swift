@@ -41,6 +41,8 @@ public struct EnqueueOptions: Sendable {
     public var errorsPath: String?
     /// Whether to validate and count only.
     public var isDryRun = false
+    /// The positions in a block of the model's cache, to count the tokens of prompts that begin alike; `nil` counts none.
+    public var blockLength: Int?
     /// The most lines that one transaction loads. Batches in loading are resumed only with the value they began with.
     package var windowRows = 65_536
 
@@ -96,6 +98,15 @@ public struct EnqueueResult: Sendable, Hashable {
     public var idempotencyKey: String
     /// The batch's seed.
     public var seed: Int64
+    /// Tokens of prompts that need not be computed, since another prompt begins alike; `nil` if nobody asked.
+    public var sharedTokens: Int?
+    /// The sizes of the requests: of all, or of a large batch's a fair sample.
+    public var sizes: [ObservedRequest] = []
+    /// How many requests each of `sizes` stands for.
+    public var sizeScale = 1.0
+
+    /// The most sizes that are kept.
+    static let maximumSizes = 1 << 17
 
     /// Invalid lines left out.
     public var skipped: Int { errors.count }

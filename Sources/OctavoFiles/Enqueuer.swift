@@ -116,10 +116,11 @@ extension Enqueuer {
         let log = try options.errorsPath.map(InvalidLineLog.init)
         var survey = BatchSurvey(
             windowRows: min(options.windowRows, Queue.maximumWindowRows),
-            requestsPerLine: options.job?.requestsPerRow ?? 1, contextLength: encoder?.contextLength, errorLog: log)
+            requestsPerLine: options.job?.requestsPerRow ?? 1, contextLength: encoder?.contextLength,
+            blockLength: options.blockLength, errorLog: log)
         let inspector = LineInspector(
             validator: validator, rows: try rows(of: files),
-            counting: encoder.map(LineInspector.Counting.tokens) ?? .bytes)
+            counting: encoder.map(LineInspector.Counting.tokens) ?? .bytes, blockLength: options.blockLength)
         let totalBytes = files.reduce(0) { $0 + $1.size }
         var reader = BatchFileReader(files)
         try await inspector.inspect(&reader) { block in
@@ -154,5 +155,7 @@ extension EnqueueResult {
             blankLines: survey.blankLines,
             promptTokens: survey.totalPromptTokens, areTokensExact: areTokensExact,
             maximumNewTokens: survey.totalNewTokens, idempotencyKey: fingerprint.key, seed: fingerprint.seed)
+        sharedTokens = survey.sharedTokens
+        (sizes, sizeScale) = survey.sizes(atMost: Self.maximumSizes)
     }
 }

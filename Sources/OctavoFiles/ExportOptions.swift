@@ -47,6 +47,8 @@ public struct ExportOptions: Sendable {
     public var job: JobRecipe?
     /// Whether OpenAI's lines have the request beside the response; those of other formats have what was asked anyway.
     public var includesPrompt = false
+    /// Whether OpenAI's lines tell what the answers took, which differs from run to run.
+    public var includesTimings = false
     /// Whether answers that were cut off by `max_tokens` are left out. OpenAI's lines are kept whole.
     public var onlyComplete = false
     /// The batch of rejected answers, for preference lines.

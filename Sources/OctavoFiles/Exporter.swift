@@ -96,7 +96,9 @@ public struct Exporter: Sendable {
     private func rows(
         _ window: Int, in order: ExportOptions.Order, withBodies: Bool
     ) async throws -> [ExportRow]? {
-        let rows = try await queue.export(batch: options.batch, window: window, includesRequestBodies: withBodies)
+        let rows = try await queue.export(
+            batch: options.batch, window: window, includesRequestBodies: withBodies,
+            includesTimings: options.includesTimings)
         guard order == .completion else { return rows }
         return rows?.sorted { left, right in
             (left.outcome.time, left.line) < (right.outcome.time, right.line)

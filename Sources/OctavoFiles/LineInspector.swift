@@ -24,6 +24,8 @@ struct MeasuredRequest: Sendable {
     var fingerprint: CustomIDFingerprint
     /// The tokens of all its prompts, or why the model cannot answer it.
     var promptTokens: Result<Int, BatchFileError>
+    /// The blocks of each prompt that others may begin with, too; none unless they are asked for.
+    var sharedBlocks: [[UInt64]] = []
 }
 
 /// Validates lines and counts their tokens, on all cores and in order.
@@ -40,6 +42,8 @@ struct LineInspector: Sendable {
     /// Makes requests of rows; without it lines are requests.
     var rows: JobRows?
     var counting: Counting
+    /// The length of the blocks that prompts share, if what they share is asked for.
+    var blockLength: Int?
 
     /// Inspects the lines that `reader` gives, and hands them on in blocks, in order.
     ///
@@ -57,46 +61,47 @@ struct LineInspector: Sendable {
         do throws(BatchFileError) {
             let requests =
                 if let rows { try rows.requests(of: line, by: validator) } else { [try validator.validate(line)] }
-            let measured = requests.map { request in
-                MeasuredRequest(
-                    request: request, fingerprint: CustomIDFingerprint(request.customID),
-                    promptTokens: measure(request, of: line))
-            }
-            return InspectedLine(line: line, outcome: .requests(measured))
+            return InspectedLine(line: line, outcome: .requests(requests.map { measure($0, of: line) }))
         } catch {
             return InspectedLine(line: line, outcome: .malformed(error))
         }
     }
 
-    private func measure(
-        _ request: ValidatedRequest, of line: BatchFileReader.Line
-    ) -> Result<Int, BatchFileError> {
-        switch counting {
-        case .bytes: return .success(request.request.promptBytes)
-        case .tokens(let encoder):
-            do {
-                return .success(try request.request.promptTokens(by: encoder))
-            } catch {
-                return .failure(BatchFileError(LineProblem(error, at: request.bodyPath), in: line))
+    private func measure(_ request: ValidatedRequest, of line: BatchFileReader.Line) -> MeasuredRequest {
+        var measured = MeasuredRequest(
+            request: request, fingerprint: CustomIDFingerprint(request.customID),
+            promptTokens: .success(request.request.promptBytes))
+        guard case .tokens(let encoder) = counting else { return measured }
+        do {
+            let prompts = try request.request.checkedPrompts(by: encoder)
+            measured.promptTokens = .success(prompts.reduce(0) { $0 + $1.count })
+            if let blockLength {
+                let isScored = request.request.sampling.promptLogprobs != nil
+                measured.sharedBlocks = prompts.map {
+                    SharedBeginnings.blocks(of: $0, length: blockLength, isScored: isScored)
+                }
             }
+        } catch {
+            measured.promptTokens = .failure(BatchFileError(LineProblem(error, at: request.bodyPath), in: line))
         }
+        return measured
     }
 }
 
 // MARK: - Sizes
 
 extension RequestBody {
-    /// Counts the tokens of all prompts and checks that every one fits the model's context.
-    func promptTokens(by encoder: any PromptEncoding) throws(RequestError) -> Int {
-        let counts = try encodedPrompts(by: encoder).map(\.count)
-        for count in counts {
+    /// The tokens of all prompts, every one of which fits the model's context.
+    func checkedPrompts(by encoder: any PromptEncoding) throws(RequestError) -> [[TokenID]] {
+        let prompts = try encodedPrompts(by: encoder)
+        for count in prompts.map(\.count) {
             guard count > 0 else {
                 throw RequestError(
                     "has no tokens to go on from", parameter: endpoint == .chatCompletions ? "messages" : "prompt")
             }
             _ = try maximumNewTokens(promptTokens: count, contextLength: encoder.contextLength)
         }
-        return counts.reduce(0, +)
+        return prompts
     }
 
     /// The UTF-8 bytes of all prompts: a stand-in for tokens that sorts nearly as well.

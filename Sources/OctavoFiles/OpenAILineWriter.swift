@@ -39,11 +39,25 @@ struct OpenAILineWriter {
             bytes.append(contentsOf: "\"created\":\(fixedTime.map(Int64.init) ?? finishedAt),".utf8)
             var body = body
             body.withUTF8 { bytes.append(contentsOf: $0.dropFirst(start.utf8.count)) }
+            if let timing = row.timing { append(timing, to: &bytes) }
             bytes.append(contentsOf: "},\"error\":null}\n".utf8)
             return true
         }
         return false
     }
+
+    /// What the answer took, as a member that no reader of OpenAI's lines looks for.
+    private func append(_ timing: RequestTiming, to bytes: inout [UInt8]) {
+        let members: JSONObject = [
+            "queue_seconds": .double(milliseconds(timing.queued)),
+            "compute_seconds": .double(milliseconds(timing.result.computing)),
+            "core_seconds": .double(milliseconds(timing.result.coreSeconds)),
+        ]
+        bytes.append(contentsOf: ",\"octavo\":".utf8)
+        JSONValue.object(members).write(to: &bytes)
+    }
+
+    private func milliseconds(_ seconds: Double) -> Double { (seconds * 1000).rounded() / 1000 }
 
     /// Appends the line of a failed request.
     ///

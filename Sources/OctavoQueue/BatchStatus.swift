@@ -47,6 +47,15 @@ public struct BatchSummary: Sendable, Hashable {
     }
 }
 
+extension BatchSummary {
+    /// A batch of which only so much matters.
+    package init(id: Int64, name: String, source: String, state: BatchState, total: Int, done: Int, failed: Int) {
+        self.init(
+            id: id, name: name, source: source, model: nil, state: state, priority: 2, total: total, done: done,
+            failed: failed, reused: 0, windows: 1, promptTokens: 0, completionTokens: 0, createdAt: 0, weight: 1, readAt: 0)
+    }
+}
+
 /// All that is known of a batch's progress.
 public struct BatchStatus: Sendable, Hashable {
     /// Failures of one kind.
@@ -57,6 +66,13 @@ public struct BatchStatus: Sendable, Hashable {
         public var count: Int
         /// One of their OpenAI error objects, as JSON text.
         public var example: String
+
+        /// Makes a value.
+        package init(kind: String, count: Int, example: String) {
+            self.kind = kind
+            self.count = count
+            self.example = example
+        }
     }
 
     /// Its counters.
@@ -71,6 +87,19 @@ public struct BatchStatus: Sendable, Hashable {
     public var tokensPerSecond: Double
     /// The most frequent kinds of final failures, at most five.
     public var failureKinds: [FailureKind]
+
+    /// Makes a value.
+    package init(
+        summary: BatchSummary, leased: Int, retrying: Int, requestsPerSecond: Double, tokensPerSecond: Double,
+        failureKinds: [FailureKind]
+    ) {
+        self.summary = summary
+        self.leased = leased
+        self.retrying = retrying
+        self.requestsPerSecond = requestsPerSecond
+        self.tokensPerSecond = tokensPerSecond
+        self.failureKinds = failureKinds
+    }
 }
 
 /// A worker as it last reported itself.

@@ -24,13 +24,16 @@ public struct ExportRow: Sendable {
     public var body: String?
     /// What came of it.
     public var outcome: Outcome
+    /// What the answer took, if it was asked for and somebody measured.
+    public var timing: RequestTiming?
 
     /// Makes a value.
-    public init(line: Int, customID: String, body: String?, outcome: Outcome) {
+    public init(line: Int, customID: String, body: String?, outcome: Outcome, timing: RequestTiming? = nil) {
         self.line = line
         self.customID = customID
         self.body = body
         self.outcome = outcome
+        self.timing = timing
     }
 }
 
@@ -43,9 +46,10 @@ extension Queue {
     /// - Parameters:
     ///   - window: its index, from 0.
     ///   - includesRequestBodies: whether to read the requests' own bodies too.
+    ///   - includesTimings: whether to read what the answers took.
     /// - Returns: nil past the last window.
     public func export(
-        batch: Int64, window: Int, includesRequestBodies: Bool = false
+        batch: Int64, window: Int, includesRequestBodies: Bool = false, includesTimings: Bool = false
     ) async throws -> [ExportRow]? {
         let rows = try await perform { session -> [ExportRow]? in
             guard let positions = try session.rows(FindWindow(batch: batch, number: window)).first else { return nil }
@@ -58,11 +62,74 @@ extension Queue {
                     SET LOCAL enable_nestloop = off; SET LOCAL enable_seqscan = off;
                     SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off
                     """, name: "ForbidOtherPlans")
-                return try session.rows(
+                let rows = try session.rows(
                     ReadWindow(batch: batch, positions: positions, includesRequestBodies: includesRequestBodies))
+                guard includesTimings else { return rows.map(\.row) }
+                let tokens = Set(rows.compactMap(\.token)).sorted()
+                let timings = WindowTimings(try session.rows(ReadTimings(batch: batch, tokens: tokens)))
+                return rows.map(timings.adding(to:))
             }
         }
         return rows?.sorted { $0.line < $1.line }
+    }
+}
+
+/// A row of a window, and where its result's times are.
+private struct WindowRow: Sendable {
+    var row: ExportRow
+    var position: Int
+    /// Of the lease under which it was answered.
+    var token: Int?
+}
+
+/// The times of a window's results.
+private struct WindowTimings {
+    private struct Place: Hashable {
+        var token: Int
+        var position: Int
+    }
+
+    private var timings: [Place: RequestTiming] = [:]
+
+    init(_ writes: [ReadTimings.Write]) {
+        for write in writes {
+            for (position, (computing, cores)) in zip(write.positions, zip(write.computing, write.coreSeconds)) {
+                timings[Place(token: write.token, position: position)] = RequestTiming(
+                    queued: write.queued, result: ResultTiming(computing: computing, coreSeconds: cores))
+            }
+        }
+    }
+
+    func adding(to windowRow: WindowRow) -> ExportRow {
+        var row = windowRow.row
+        row.timing = windowRow.token.flatMap { timings[Place(token: $0, position: windowRow.position)] }
+        return row
+    }
+}
+
+/// What the results of some leases took.
+private struct ReadTimings: Statement {
+    struct Write: Sendable {
+        var token: Int
+        var queued: Double
+        var positions: [Int]
+        var computing: [Double]
+        var coreSeconds: [Double]
+    }
+
+    static let sql = """
+        SELECT token, queue_seconds::float8, positions::bigint[], compute_seconds::float8[], core_seconds::float8[]
+          FROM octavo.timings WHERE batch_id = $1 AND token = ANY ($2)
+        """
+    var batch: Int64
+    var tokens: [Int]
+
+    var parameters: [PostgresValue] { [.int(batch), .int8Array(tokens.map(Int64.init))] }
+
+    static func decode(_ row: PostgresRow) throws -> Write {
+        Write(
+            token: try row.int(0), queued: try row.double(1), positions: try row.intArray(2),
+            computing: try row.doubleArray(3), coreSeconds: try row.doubleArray(4))
     }
 }
 
@@ -86,7 +153,8 @@ private struct ReadWindow: Statement {
                r.body, extract(epoch FROM r.finished_at)::bigint,
                f.kind, f.status_code, f.error, extract(epoch FROM f.failed_at)::bigint,
                (SELECT CASE WHEN b.is_expired THEN 6 WHEN b.state IN (3, 5) THEN 3 END FROM octavo.batches b
-                 WHERE b.id = $1)
+                 WHERE b.id = $1),
+               q.position, r.token
           FROM (SELECT * FROM octavo.requests WHERE batch_id = $1 AND position >= $2 AND position < $3
                  ORDER BY batch_id, position) AS q
           LEFT JOIN octavo.results r
@@ -106,10 +174,11 @@ private struct ReadWindow: Statement {
         ]
     }
 
-    static func decode(_ row: PostgresRow) throws -> ExportRow {
-        ExportRow(
+    static func decode(_ row: PostgresRow) throws -> WindowRow {
+        let exported = ExportRow(
             line: try row.int(0), customID: try row.string(1), body: try row.optionalString(2),
             outcome: try outcome(row))
+        return WindowRow(row: exported, position: try row.int(10), token: try row.optionalInt(11))
     }
 
     private static func outcome(_ row: PostgresRow) throws -> ExportRow.Outcome {

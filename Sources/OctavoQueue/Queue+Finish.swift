@@ -14,11 +14,14 @@ public struct FinishedRequest: Sendable {
     public var body: [UInt8]
     /// Under what it is remembered for identical requests; `nil` if it is not to be.
     public var identity: AnswerIdentity?
+    /// What it took; nil if nobody measured.
+    public var timing: ResultTiming?
 
     /// Makes an answer.
     public init(
         key: RequestKey, finishReason: Int16, promptTokens: Int, completionTokens: Int, body: [UInt8],
-        identity: AnswerIdentity? = nil
+        identity: AnswerIdentity? = nil,
+        timing: ResultTiming? = nil
     ) {
         self.key = key
         self.finishReason = finishReason
@@ -26,6 +29,7 @@ public struct FinishedRequest: Sendable {
         self.completionTokens = completionTokens
         self.body = body
         self.identity = identity
+        self.timing = timing
     }
 }
 
@@ -78,7 +82,9 @@ extension Queue {
 }
 
 private struct FinishRequests: Statement {
-    static let sql = "SELECT * FROM octavo.finish_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+    static let sql = timing(
+        "octavo.finish_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        by: "unnest($11::bigint[], $12::integer[], $13::float8[], $14::float8[])")
     var token: Int64
     var results: [FinishedRequest]
     var checkpoint: Checkpoint?
@@ -94,11 +100,40 @@ private struct FinishRequests: Statement {
             .utf8Array(results.map(\.body)),
             .optional(checkpoint) { .int32(Int32(clamping: $0.sequence)) },
             .optional(checkpoint) { .bytes(CheckpointBlob.encode($0.entries)) },
+            .int8Array(timed.map(\.key.batchID)), .int4Array(timed.map(\.key.position)),
+            .doubleArray(timed.map(\.timing.computing)), .doubleArray(timed.map(\.timing.coreSeconds)),
         ]
+    }
+
+    private var timed: [(key: RequestKey, timing: ResultTiming)] {
+        results.compactMap { result in result.timing.map { (result.key, $0) } }
     }
 
     static func decode(_ row: PostgresRow) throws -> FinishOutcome {
         FinishOutcome(
             accepted: try row.int("accepted"), already: try row.int("already"), isFenced: try row.bool("is_fenced"))
+    }
+}
+
+extension Statement where Row == FinishOutcome {
+    /// A call that stores results, and beside them what they took if any of them is accepted now: repeated after a lost
+    /// reply, it stores neither again. The lease is read as it was before, since it may end with this.
+    ///
+    /// - Parameter times: rows of batch, position, seconds of computing and core-seconds.
+    static func timing(_ call: String, by times: String) -> String {
+        """
+        WITH outcome AS MATERIALIZED (SELECT * FROM \(call)),
+        timed AS (
+            INSERT INTO octavo.timings (batch_id, token, queue_seconds, positions, compute_seconds, core_seconds)
+            SELECT b.id, $1,
+                   greatest(date_part('epoch', min(l.claimed_at) - coalesce(b.activated_at, min(l.claimed_at))), 0),
+                   array_agg(u.position), array_agg(u.compute_seconds::real), array_agg(u.core_seconds::real)
+              FROM outcome
+              JOIN octavo.leases l ON l.token = $1 AND outcome.accepted > 0
+             CROSS JOIN \(times) AS u (batch_id, position, compute_seconds, core_seconds)
+              JOIN octavo.batches b ON b.id = u.batch_id AND b.state IN (1, 2)
+             GROUP BY b.id)
+        SELECT accepted, already, is_fenced FROM outcome
+        """
     }
 }

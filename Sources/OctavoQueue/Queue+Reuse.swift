@@ -87,7 +87,10 @@ private struct RememberAnswers: Statement {
 }
 
 private struct ReuseAnswers: Statement {
-    static let sql = "SELECT * FROM octavo.reuse_answers_v1($1, $2, $3, $4, $5, $6)"
+    /// Copies take no time.
+    static let sql = timing(
+        "octavo.reuse_answers_v1($1, $2, $3, $4, $5, $6)",
+        by: "(SELECT *, 0, 0 FROM unnest($3::bigint[], $4::integer[]))")
     var token: Int64
     var answers: [ReusedAnswer]
     var timeToLive: Duration

@@ -13,12 +13,13 @@ struct LeaseRun: Sendable {
     private var unfinished: Int
 
     /// - Parameters:
+    ///   - threads: how many compute together, for core-seconds.
     ///   - generations: how many of the lease's generations are computed.
     ///   - followers: how many of its requests wait for the answers of others.
-    init(_ held: Worker.HeldLease, responses: ResponseBody, generations: Int, followers: Int) {
+    init(_ held: Worker.HeldLease, responses: ResponseBody, threads: Int, generations: Int, followers: Int) {
         watch = held.watch
         lease = held.prepared
-        assembly = ResponseAssembly(lease: held.prepared, responses: responses)
+        assembly = ResponseAssembly(lease: held.prepared, responses: responses, threads: threads)
         unfinished = generations + followers
     }
 
@@ -40,7 +41,7 @@ struct LeaseRun: Sendable {
         case .finished(let completion): ending = assembly.add(completion)
         case .failed(_, let error): ending = assembly.fail(generation, error)
         case .cancelled: ending = assembly.drop(generation)
-        case .checkpoint, .step: return nil
+        case .checkpoint, .step, .measured: return nil
         }
         return ended(generation, ending)
     }
@@ -60,6 +61,9 @@ struct LeaseRun: Sendable {
 
     /// Some of its generations need not be computed.
     mutating func skip(generations count: Int) { unfinished -= count }
+
+    /// Takes what a generation that ends next took.
+    mutating func measure(_ generation: Int, _ time: GenerationTime) { assembly.measure(generation, time) }
 
     /// The part of a checkpoint that is its.
     func entries(of checkpoint: GenerationCheckpoint) -> [CheckpointEntry] {

@@ -24,18 +24,21 @@ final class LeasesInHand: Sendable {
     private let engine: any InferenceEngine
     private let batching: BatchingMode
     private let responses: ResponseBody
+    private let threads: Int
     private let writer: ResultWriter
     private let control: GenerationControl
     private let onStep: @Sendable (StepStatistics) -> Void
     private let state = Mutex(State())
 
+    /// - Parameter threads: how many the engine computes with, for core-seconds.
     init(
-        engine: any InferenceEngine, batching: BatchingMode, responses: ResponseBody, writer: ResultWriter,
-        control: GenerationControl, onStep: @escaping @Sendable (StepStatistics) -> Void
+        engine: any InferenceEngine, batching: BatchingMode, responses: ResponseBody, threads: Int = 1,
+        writer: ResultWriter, control: GenerationControl, onStep: @escaping @Sendable (StepStatistics) -> Void
     ) {
         self.engine = engine
         self.batching = batching
         self.responses = responses
+        self.threads = threads
         self.writer = writer
         self.control = control
         self.onStep = onStep
@@ -83,8 +86,8 @@ final class LeasesInHand: Sendable {
             }
             state.runs.append(
                 LeaseRun(
-                    held, responses: responses, generations: lease.generations(of: first).count,
-                    followers: followers))
+                    held, responses: responses, threads: threads,
+                    generations: lease.generations(of: first).count, followers: followers))
             closeEnded(&state)
             return first
         }
@@ -143,9 +146,17 @@ final class LeasesInHand: Sendable {
     private func handle(_ event: GenerationEvent) {
         switch event {
         case .step(let step): onStep(step)
+        case .measured(let id, let time): measure(id, time)
         case .checkpoint(let checkpoint): pass(checkpoint)
         case .finished(let completion): end(completion.id, with: event)
         case .failed(let id, _), .cancelled(let id): end(id, with: event)
+        }
+    }
+
+    private func measure(_ generation: Int, _ time: GenerationTime) {
+        state.withLock { state in
+            guard let index = state.runs.firstIndex(where: { $0.contains(generation) }) else { return }
+            state.runs[index].measure(generation, time)
         }
     }
 

@@ -6,13 +6,17 @@ import OctavoQueue
 struct ResponseAssembly {
     private let lease: PreparedLease
     private let responses: ResponseBody
+    private let threads: Int
+    private var times: [Int: GenerationTime] = [:]
     private var completions: [Int: Completion] = [:]
     /// Requests that have ended without an answer, though choices of theirs may still come.
     private var ended: Set<Int> = []
 
-    init(lease: PreparedLease, responses: ResponseBody) {
+    /// - Parameter threads: how many compute together, for core-seconds.
+    init(lease: PreparedLease, responses: ResponseBody, threads: Int) {
         self.lease = lease
         self.responses = responses
+        self.threads = threads
     }
 
     /// The name of the request that a generation belongs to.
@@ -47,7 +51,19 @@ struct ResponseAssembly {
             FinishedRequest(
                 key: request.leased.key, finishReason: responses.finishReason(of: kept[0], to: encoded.body).code,
                 promptTokens: encoded.promptTokens, completionTokens: samples.reduce(0) { $0 + $1.tokens.count },
-                body: body, identity: request.identity))
+                body: body, identity: request.identity, timing: timing(of: completion.id)))
+    }
+
+    /// Takes what a completion took, before it comes.
+    mutating func measure(_ generation: Int, _ time: GenerationTime) { times[generation] = time }
+
+    /// What all choices of a request took: from the first one's beginning to the last one's end.
+    private func timing(of generation: Int) -> ResultTiming? {
+        let times = generations(of: generation).compactMap { self.times[$0] }
+        guard let start = times.map(\.start).min(), let end = times.map(\.end).max() else { return nil }
+        let share = times.reduce(Duration.zero) { $0 + $1.share }
+        return ResultTiming(
+            computing: (end - start) / .seconds(1), coreSeconds: share / .seconds(1) * Double(threads))
     }
 
     /// The first breach of the batch's rules by any choice.

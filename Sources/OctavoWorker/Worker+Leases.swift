@@ -21,7 +21,8 @@ extension Worker {
         let writer = ResultWriter(
             queue: results, timeToLive: configuration.leaseDuration, statistics: statistics, logger: logger)
         let leases = LeasesInHand(
-            engine: engine, batching: configuration.batching, responses: responses, writer: writer, control: control
+            engine: engine, batching: configuration.batching, responses: responses,
+            threads: configuration.threads, writer: writer, control: control
         ) { [statistics, configuration] step in
             statistics.record(step)
             configuration.onStep?(step)

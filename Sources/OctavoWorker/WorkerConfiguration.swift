@@ -11,6 +11,8 @@ public struct WorkerConfiguration: Sendable {
     public var fingerprint: String
     /// What the worker is called beside others of other versions, as in `octavo 0.1.0`.
     public var program = "octavo"
+    /// Threads that the engine computes with: what a second of its time is in core-seconds.
+    public var threads = 1
     /// The parameters of requests that neither the request nor its batch gives: the model's own defaults. They can
     /// change answers, so `fingerprint` must depend on them.
     public var samplingDefaults = SamplingParameters()

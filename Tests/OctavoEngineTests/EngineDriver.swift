@@ -26,6 +26,7 @@ struct EngineDriver {
         var cancelled: Set<Int> = []
         var checkpoints: [GenerationCheckpoint] = []
         var steps: [StepStatistics] = []
+        var times: [Int: GenerationTime] = [:]
         var lastIsCheckpoint = false
         /// Every event about a request, which must be one.
         var endings: [Int] = []
@@ -46,6 +47,7 @@ struct EngineDriver {
                 checkpoints.append(checkpoint)
                 lastIsCheckpoint = true
             case .step(let step): steps.append(step)
+            case .measured(let id, let time): times[id] = time
             }
         }
 

@@ -29,7 +29,7 @@ import Testing
             switch event {
             case .checkpoint(let checkpoint): control.acknowledge(checkpoint.number)
             case .finished, .failed, .cancelled: ends.append(event)
-            case .step: break
+            case .step, .measured: break
             }
         }
         return ends

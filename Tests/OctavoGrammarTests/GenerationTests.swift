@@ -44,7 +44,7 @@ import Testing
             case .failed(let id, let error): failures[id] = error
             case .checkpoint(let checkpoint): control.acknowledge(checkpoint.number)
             case .step: steps += 1
-            case .cancelled: break
+            case .cancelled, .measured: break
             }
         }
         return (completions, failures, steps)

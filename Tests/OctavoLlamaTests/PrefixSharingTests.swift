@@ -22,7 +22,7 @@ import Testing
                 prefilled += step.prefillTokens
                 cached += step.cachedTokens
                 sampled += step.sampledTokens
-            case .failed, .cancelled: break
+            case .failed, .cancelled, .measured: break
             }
         }
 

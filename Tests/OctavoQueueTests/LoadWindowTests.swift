@@ -23,6 +23,20 @@ import Testing
         #expect(window.segments.map(\.maximumNewTokens) == [99, 10])
     }
 
+    @Test func `a large window of unlike lengths begins with a sample of them`() throws {
+        let rows = (1...1600).map { QueueFixture.row($0, promptTokens: $0) }
+        let window = LoadWindow(rows)
+        #expect(window.order.sorted() == Array(0..<1600))
+        let sample = window.segments[0]
+        #expect(sample.places == 0..<101 && sample.promptTokens == 1600)
+        let lengths = window.order[sample.places].map { rows[$0].promptTokens }
+        #expect(lengths == lengths.sorted(by: >) && lengths.reduce(0, +) / 101 == 807)
+        let rest = window.order.dropFirst(101).map { rows[$0].promptTokens }
+        #expect(rest == rest.sorted(by: >))
+        // Its claim comes first: no other segment has longer prompts.
+        #expect(window.segments.dropFirst().allSatisfy { $0.promptTokens < 1600 })
+    }
+
     @Test func `no rows make no segments`() {
         #expect(LoadWindow([]).segments.isEmpty)
     }

@@ -38,6 +38,7 @@ public enum QueueRole: String, Sendable, CaseIterable {
                 Grant(privileges: "SELECT, INSERT, DELETE", table: "lease_log"),
                 Grant(privileges: "INSERT", table: "results"),
                 Grant(privileges: "SELECT, INSERT, UPDATE", table: "answers"),
+                Grant(privileges: "INSERT", table: "timings"),
                 Grant(privileges: "INSERT, UPDATE", table: "failures"),
                 Grant(privileges: "SELECT, INSERT, DELETE", table: "checkpoints"),
                 Grant(privileges: "SELECT, INSERT, UPDATE, DELETE", table: "workers"),
@@ -66,6 +67,7 @@ public enum QueueRole: String, Sendable, CaseIterable {
         Grant(privileges: "SELECT", table: "leases"), Grant(privileges: "SELECT", table: "lease_ranges"),
         Grant(privileges: "SELECT", table: "lease_log"), Grant(privileges: "SELECT", table: "failures"),
         Grant(privileges: "SELECT", table: "workers"), Grant(privileges: "SELECT", table: "request_states"),
+        Grant(privileges: "SELECT", table: "timings"), Grant(privileges: "SELECT", table: "request_timings"),
         Grant(
             privileges: "SELECT (batch_id, position, line, prompt_tokens, max_new_tokens, custom_id)",
             table: "requests"),

@@ -29,7 +29,7 @@ extension EngineBenchmark {
                 wasted += step.wastedTokens
                 sampled += step.sampledTokens
             case .checkpoint(let checkpoint): control.acknowledge(checkpoint.number)
-            case .failed, .cancelled: break
+            case .failed, .cancelled, .measured: break
             }
         }
     }

@@ -3,6 +3,7 @@ import Logging
 import OctavoCore
 import OctavoFiles
 import OctavoHub
+import OctavoLlama
 import OctavoQueue
 import OctavoWeights
 
@@ -65,13 +66,37 @@ struct Enqueue: AsyncParsableCommand {
         options.maximumLogprobs = try limits.maximumLogprobs()
         options.errorsPath = errors
         options.isDryRun = dryRun
-        report(try await Enqueuing.run(options, queue: queue, encoder: target.encoder))
+        if dryRun, target.encoder != nil { options.blockLength = LlamaRunner.Configuration().blockLength }
+        let result = try await Enqueuing.run(options, queue: queue, encoder: target.encoder)
+        report(result, estimate: dryRun ? try await estimate(result, target) : nil)
     }
 
-    private func report(_ result: EnqueueResult) {
+    /// What the work would be, by what workers of the same model did before, where there is a queue that knows; and by
+    /// steps of the model itself where that is on this machine.
+    private func estimate(_ result: EnqueueResult, _ target: ModelTarget) async throws -> WorkEstimate {
+        var experience: ModelExperience?
+        if let name = target.name, database.isReachable {
+            experience = try? await database.withQueue { queue, _, _ in
+                try await ModelExperience(of: [name] + target.aliases, in: queue)
+            }
+        }
+        var pace = experience?.pace
+        if let location = target.location {
+            let model = try LoadedModel(
+                location, templatePath: nil, names: [], generation: GenerationOptions.parse([]),
+                engine: EngineOptions.parse([]), measuresBatch: true)
+            pace = model.measuredPace() ?? pace
+        }
+        return WorkEstimate(result, learningFrom: experience?.answers ?? [], pace: pace)
+    }
+
+    private func report(_ result: EnqueueResult, estimate: WorkEstimate?) {
         Enqueuing.note(result)
+        for line in estimate?.lines ?? [] { Console.note("  " + line) }
         if json {
-            Console.result(Enqueuing.json(result))
+            var object = Enqueuing.json(result).objectValue ?? JSONObject()
+            object["estimate"] = estimate?.json
+            Console.result(JSONValue.object(object))
         } else if let id = result.batchID {
             Console.result(String(id))
         }
@@ -82,6 +107,8 @@ struct Enqueue: AsyncParsableCommand {
 struct ModelTarget {
     var name: String?
     var aliases: [String] = []
+    /// Where it is, if it is on this machine.
+    var location: ModelLocation?
     var encoder: (any OctavoCore.PromptEncoding)?
     /// The model's own defaults of sampling.
     var samplingDefaults = SamplingParameters()
@@ -102,6 +129,7 @@ struct ModelTarget {
 
     /// The model at a place, under its first name.
     init(_ location: ModelLocation, templatePath: String?, names: [String], generation: GenerationOptions) throws {
+        self.location = location
         let text = try TextModel(path: location.path, templatePath: templatePath)
         let checkpoint = try Checkpoint.open(location.path)
         let names = names + location.names(of: checkpoint)

@@ -51,6 +51,7 @@ struct Run: AsyncParsableCommand {
             let rejected = try await exporting.rejectedBatch(in: queue)
             var options = try await enqueuing.options(files: files, target: target, queue: queue)
             options.maximumLogprobs = try limits.maximumLogprobs()
+            options.blockLength = LlamaRunner.Configuration().blockLength
             let settings = options
             let enqueued = try await SignalTrap.cancelling {
                 try await Enqueuing.run(settings, queue: queue, encoder: target.encoder)
@@ -58,7 +59,7 @@ struct Run: AsyncParsableCommand {
             Enqueuing.note(enqueued)
             guard let batch = enqueued.batchID else { throw CommandFailure(.internalError, "the batch has no id") }
             try await resumeIfPaused(batch, queue: queue)
-            try await work(on: batch, queue: queue, configuration: configuration, logger: logger)
+            try await work(on: enqueued, batch, queue: queue, configuration: configuration, logger: logger)
             let export = try exporting.options(batch: batch, job: settings.job, rejected: rejected)
             return try await SignalTrap.cancelling { try await Exporting.run(export, queue: queue, json: json) }
         }
@@ -74,13 +75,22 @@ struct Run: AsyncParsableCommand {
         }
     }
 
+    /// Says what the work will be; what of it is done already is not looked at.
+    private func tellEstimate(of enqueued: EnqueueResult, _ model: LoadedModel, _ queue: Queue) async throws {
+        let experience = try await ModelExperience(of: model.names, in: queue)
+        let estimate = WorkEstimate(
+            enqueued, learningFrom: experience.answers, pace: model.measuredPace() ?? experience.pace)
+        for line in estimate.lines { Console.note("  " + line) }
+    }
+
     private func work(
-        on batch: Int64, queue: Queue, configuration: PostgresConfiguration, logger: Logger
+        on enqueued: EnqueueResult, _ batch: Int64, queue: Queue, configuration: PostgresConfiguration, logger: Logger
     ) async throws {
         let summary = try await queue.batchSummary(batch)
         guard summary.state == .active, summary.unfinished > 0 else { return }
         let loaded = try LoadedModel(model, engine: engine)
         Console.note("answering with \(loaded.names[0]) (\(loaded.fingerprint)) on \(loaded.summary)")
+        try await tellEstimate(of: enqueued, loaded, queue)
         var settings = try worker.configuration(for: loaded, drains: true)
         settings.maximumLogprobs = try limits.maximumLogprobs()
         settings.onlyBatch = batch

@@ -6,6 +6,9 @@ struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show batches, their progress, and the workers.",
         discussion: """
+            With --watch, a terminal shows bars, workers, failures and the latest answers until q or Ctrl-C; without
+            one, a line for every batch is printed every two seconds.
+
             Examples:
               octavo status
               octavo status nightly --watch
@@ -24,92 +27,87 @@ struct Status: AsyncParsableCommand {
     @OptionGroup var database: DatabaseOptions
 
     func run() async throws {
-        try await SignalTrap.cancelling {
+        let isInterrupted = try await SignalTrap.cancelling {
             try await database.withQueue { queue, _, _ in
                 var id: Int64?
                 if let batch { id = try await queue.resolveBatch(batch) }
+                let source = StatusSource(queue: queue, batch: id)
+                if watch, !json, WatchTerminal.isAvailable {
+                    return try await WatchTerminal.show(every: .seconds(2)) { try await source.screen() }
+                        == .interrupted
+                }
                 repeat {
-                    try await show(queue, batch: id)
+                    try await show(source)
                     if watch { try await Task.sleep(for: .seconds(2)) }
                 } while watch
+                return false
             }
         }
+        if isInterrupted { throw CommandFailure(.interrupted) }
     }
 
-    private func show(_ queue: Queue, batch: Int64?) async throws {
-        try await queue.expireOverdue()
-        let batches = try await queue.status(batch: batch)
-        let workers = try await queue.workers()
-        if json { return Console.result(StatusReport.json(batches, workers)) }
-        if watch { Console.result("\u{1B}[2J\u{1B}[H") }
-        Console.result(StatusReport.text(batches, workers))
+    private func show(_ source: StatusSource) async throws {
+        let found = try await source.read()
+        if json {
+            Console.result(StatusReport.json(found.batches, found.workers, secondsLeft: found.secondsLeft))
+        } else if watch {
+            for status in found.batches {
+                let line = ProgressReporter.line(status, secondsLeft: found.secondsLeft[status.summary.id])
+                Console.result("batch \(status.summary.id) \(status.summary.state.name): \(line)")
+            }
+        } else {
+            Console.result(StatusReport.text(found.batches, found.workers, secondsLeft: found.secondsLeft))
+        }
     }
 }
 
-/// Status for people and for machines.
-enum StatusReport {
-    static func text(_ batches: [BatchStatus], _ workers: [WorkerStatus]) -> String {
-        var lines: [String] = []
-        if batches.isEmpty { lines.append("no batches; octavo enqueue FILE makes one") }
-        for status in batches {
-            let summary = status.summary
-            lines.append("batch \(summary.id) \(summary.state.name): \(ProgressReporter.line(status))")
-            let reused = summary.reused > 0 ? " (\(Format.count(summary.reused)) copied from identical requests)" : ""
-            lines.append(
-                "  \(Format.count(summary.done)) finished\(reused), \(Format.count(summary.failed)) failed, "
-                    + "\(Format.count(status.leased)) leased, \(Format.count(status.retrying)) to retry; "
-                    + "\(Format.count(Int(summary.promptTokens))) prompt tokens, "
-                    + "\(Format.count(Int(summary.completionTokens))) new tokens; model \(summary.model ?? "any")")
-            for kind in status.failureKinds {
-                lines.append("  failed (\(kind.kind)): \(Format.count(kind.count)), for instance \(kind.example)")
-            }
+/// Reads how things stand, again and again.
+final class StatusSource: Sendable {
+    /// How things stand.
+    struct Reading: Sendable {
+        var batches: [BatchStatus]
+        var workers: [WorkerStatus]
+        /// By batch.
+        var secondsLeft: [Int64: Double]
+    }
+
+    private let queue: Queue
+    private let batch: Int64?
+    private let forecaster: BatchForecaster
+    private let latest = LatestAnswers()
+
+    /// - Parameter batch: the only one to look at; `nil` for all.
+    init(queue: Queue, batch: Int64?) {
+        self.queue = queue
+        self.batch = batch
+        forecaster = BatchForecaster(queue)
+    }
+
+    func read() async throws -> Reading {
+        try await queue.expireOverdue()
+        let batches = try await queue.status(batch: batch)
+        var secondsLeft: [Int64: Double] = [:]
+        for status in batches { secondsLeft[status.summary.id] = await forecaster.secondsLeft(status) }
+        return Reading(batches: batches, workers: try await queue.workers(), secondsLeft: secondsLeft)
+    }
+
+    /// What a terminal shows.
+    func screen() async throws -> WatchScreen {
+        let reading = try await read()
+        let answers = await latest.add(try await queue.latestAnswers(batch: batch, atMost: 8))
+        let inHand = try await queue.batchesOfWorkers()
+        return WatchScreen(
+            batches: reading.batches.map { .init($0, secondsLeft: reading.secondsLeft[$0.summary.id]) },
+            workers: reading.workers.map { .init($0, batches: inHand[$0.name] ?? []) }, answers: answers)
+    }
+
+    /// The answers shown last stay until there are others.
+    private actor LatestAnswers {
+        private var answers: [WatchScreen.Answer] = []
+
+        func add(_ new: [LatestAnswer]) -> [WatchScreen.Answer] {
+            if !new.isEmpty { answers = new.map(WatchScreen.Answer.init) }
+            return answers
         }
-        for worker in workers {
-            lines.append(
-                "worker \(worker.name): \(worker.models.first ?? "?"), \(worker.currentRequests) requests, "
-                    + "\(Format.decimal(worker.tokensPerSecond)) tokens/s, seen \(Format.duration(worker.secondsSinceSeen)) ago"
-            )
-        }
-        return lines.joined(separator: "\n")
-    }
-
-    static func json(_ batches: [BatchStatus], _ workers: [WorkerStatus]) -> JSONValue {
-        ["batches": .array(batches.map(json)), "workers": .array(workers.map(json))]
-    }
-
-    private static func json(_ status: BatchStatus) -> JSONValue {
-        let summary = status.summary
-        let left = ProgressReporter.secondsLeft(status)
-        return [
-            "id": .integer(Int(summary.id)), "name": .string(summary.name), "state": .string(summary.state.name),
-            "model": summary.model.map(JSONValue.string) ?? .null, "source": .string(summary.source),
-            "priority": .integer(summary.priority), "weight": .integer(summary.weight),
-            "total": .integer(summary.total),
-            "finished": .integer(summary.done), "reused": .integer(summary.reused), "failed": .integer(summary.failed),
-            "leased": .integer(status.leased),
-            "retrying": .integer(status.retrying), "prompt_tokens": .integer(Int(summary.promptTokens)),
-            "completion_tokens": .integer(Int(summary.completionTokens)),
-            "requests_per_second": .double(status.requestsPerSecond),
-            "tokens_per_second": .double(status.tokensPerSecond),
-            "seconds_left": left.map(JSONValue.double) ?? .null, "created_at": .double(summary.createdAt),
-            "started_at": summary.startedAt.map(JSONValue.double) ?? .null,
-            "completed_at": summary.completedAt.map(JSONValue.double) ?? .null,
-            "deadline_at": summary.deadlineAt.map(JSONValue.double) ?? .null,
-            "failures": .array(
-                status.failureKinds.map { kind in
-                    let example = (try? JSONValue.parse(kind.example)) ?? .string(kind.example)
-                    return ["kind": .string(kind.kind), "count": .integer(kind.count), "example": example]
-                }),
-        ]
-    }
-
-    private static func json(_ worker: WorkerStatus) -> JSONValue {
-        [
-            "name": .string(worker.name), "host": .string(worker.host), "pid": .integer(worker.processID),
-            "models": .array(worker.models.map(JSONValue.string)), "fingerprint": .string(worker.fingerprint),
-            "program": .string(worker.program),
-            "started_at": .double(worker.startedAt), "seconds_since_seen": .double(worker.secondsSinceSeen),
-            "tokens_per_second": .double(worker.tokensPerSecond), "requests": .integer(worker.currentRequests),
-        ]
     }
 }

@@ -61,7 +61,7 @@ struct DirectGeneration {
             switch event {
             case .finished(let completion): completions[completion.id] = completion
             case .checkpoint(let checkpoint): control.acknowledge(checkpoint.number)
-            case .failed, .cancelled, .step: break
+            case .failed, .cancelled, .step, .measured: break
             }
         }
         return completions

@@ -30,6 +30,11 @@ struct DatabaseOptions: ParsableArguments {
         return variables.contains { Environment.string($0) != nil } ? "" : nil
     }
 
+    /// Whether there may be a server to ask without starting one.
+    var isReachable: Bool {
+        explicitURL != nil || PrivateCluster(home: Self.home, logger: Logger(label: "octavo")).status().processID != nil
+    }
+
     /// The server's configuration; starts the private server if it is the one.
     func configuration(_ logger: Logger) throws -> PostgresConfiguration {
         if let url = explicitURL { return PostgresConfiguration(connectionString: url) }

@@ -28,6 +28,12 @@ struct ExportArguments: ParsableArguments {
     @Flag(help: "With --format openai, put the request beside the response; other formats have what was asked anyway.")
     var includePrompt = false
 
+    @Flag(
+        help:
+            "With --format openai, add what each answer took: seconds in the queue, seconds of computing, core-seconds. They differ from run to run."
+    )
+    var timings = false
+
     @Flag(help: "Leave out answers that were cut off by max_tokens; with a --format that has a line for each answer.")
     var onlyComplete = false
 
@@ -43,6 +49,7 @@ struct ExportArguments: ParsableArguments {
         if format == .preference, rejected == nil {
             throw ValidationError("--format preference needs --rejected with the batch of rejected answers")
         }
+        if timings, ![nil, .openai].contains(format) { throw ValidationError("--timings needs --format openai") }
         if format != .preference, rejected != nil { throw ValidationError("--rejected needs --format preference") }
         if onlyComplete, [nil, .openai, .recipe].contains(format) {
             throw ValidationError("--only-complete is for formats with an answer per line; name one with --format")
@@ -66,6 +73,7 @@ struct ExportArguments: ParsableArguments {
         options.format = format
         options.job = job
         options.includesPrompt = includePrompt
+        options.includesTimings = timings
         options.onlyComplete = onlyComplete
         options.rejected = rejected
         options.shardBytes = shardSize << 20

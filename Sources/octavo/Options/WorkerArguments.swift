@@ -3,6 +3,7 @@ import Foundation
 public import OctavoBatching
 import OctavoCore
 import OctavoEngine
+import OctavoLlama
 import OctavoWorker
 
 extension BatchingMode: ExpressibleByArgument {}
@@ -43,6 +44,7 @@ struct WorkerArguments: ParsableArguments {
     func configuration(for model: LoadedModel, drains: Bool) throws -> WorkerConfiguration {
         var configuration = WorkerConfiguration(modelNames: model.names, fingerprint: model.fingerprint)
         configuration.program = "octavo \(OctavoVersion.current)"
+        configuration.threads = model.runner.threads.count
         configuration.samplingDefaults = model.samplingDefaults
         configuration.drains = drains
         configuration.batching = try batching ?? Environment.value("OCTAVO_BATCHING") ?? .refill

@@ -9,16 +9,17 @@ struct ProgressReporter {
     /// Follows a batch until the task is cancelled.
     static func follow(_ batch: Int64, queue: Queue) async {
         var reporter = ProgressReporter()
+        let forecaster = BatchForecaster(queue)
         while !Task.isCancelled {
             try? await Task.sleep(for: Console.isTerminal ? .milliseconds(500) : .seconds(5))
             guard let status = try? await queue.status(batch: batch).first else { continue }
-            reporter.report(status)
+            reporter.report(status, secondsLeft: await forecaster.secondsLeft(status))
         }
         Console.clearProgress()
     }
 
-    private mutating func report(_ status: BatchStatus) {
-        let line = Self.line(status)
+    private mutating func report(_ status: BatchStatus, secondsLeft: Double?) {
+        let line = Self.line(status, secondsLeft: secondsLeft)
         if Console.isTerminal { return Console.progress(line) }
         guard ContinuousClock.now - lastLine >= .seconds(30) else { return }
         lastLine = .now
@@ -26,7 +27,7 @@ struct ProgressReporter {
     }
 
     /// A batch's progress in one line: share, counts, rate, time left.
-    static func line(_ status: BatchStatus) -> String {
+    static func line(_ status: BatchStatus, secondsLeft: Double?) -> String {
         let summary = status.summary
         let ended = summary.done + summary.failed
         var parts = [
@@ -36,15 +37,7 @@ struct ProgressReporter {
         if summary.failed > 0 { parts.append("\(Format.count(summary.failed)) failed") }
         if status.retrying > 0 { parts.append("\(Format.count(status.retrying)) to retry") }
         if status.tokensPerSecond > 0 { parts.append("\(Format.decimal(status.tokensPerSecond, places: 0)) tokens/s") }
-        if let seconds = secondsLeft(status) { parts.append("\(Format.duration(seconds)) left") }
+        if let secondsLeft { parts.append("\(Format.duration(secondsLeft)) left") }
         return parts.joined(separator: ", ")
-    }
-
-    /// The time left at the rate of the whole run so far.
-    static func secondsLeft(_ status: BatchStatus) -> Double? {
-        let summary = status.summary
-        let ended = summary.done + summary.failed
-        guard summary.state == .active, ended > 0, let seconds = summary.secondsRunning, seconds > 0 else { return nil }
-        return Double(summary.total - ended) * seconds / Double(ended)
     }
 }
