@@ -4,6 +4,8 @@ import OctavoTestSupport
 /// A scope, and whether calls overlap in it.
 struct Plan: Sendable {
     var scope: Scope
+    /// The number of states after which the search ends, at the next step; nil: it finds all.
+    var limit: Int?
     /// How calls overlap; nil: they come one after the other only.
     var overlaps: Overlaps?
 
@@ -35,26 +37,26 @@ extension Plan {
             Plan(
                 scope: Scope(
                     name: "2 requests in one lease, 2 workers, all that workers do", writers: 2, batches: [2],
-                    leaseSize: 2,
-                    verbs: workers)),
+                    leaseSize: 2, verbs: workers), limit: 4000),
             Plan(
                 scope: Scope(
                     name: "2 batches in one lease, 2 workers, cancel", writers: 2, batches: [1, 1], leaseSize: 2,
-                    verbs: work.union([.cancel, .clear]))),
+                    verbs: work.union([.cancel, .clear])), limit: 4000),
             Plan(
                 scope: Scope(name: "2 requests, 3 workers, work", writers: 3, batches: [2], leaseSize: 1, verbs: work)),
             Plan(
-                scope: Scope(name: "2 requests, 4 workers, work", writers: 4, batches: [2], leaseSize: 1, verbs: work)),
+                scope: Scope(name: "2 requests, 4 workers, work", writers: 4, batches: [2], leaseSize: 1, verbs: work),
+                limit: 4000),
             Plan(
                 scope: Scope(
                     name: "overlaps, 2 requests, 2 workers", writers: 2, batches: [2], leaseSize: 2, checkpoints: 1,
                     verbs: everything),
-                overlaps: .init(searched: 600, worlds: 24, triples: 20)),
+                overlaps: .init(searched: 300, worlds: 8, triples: 10)),
             Plan(
                 scope: Scope(
                     name: "overlaps, 2 batches, 2 workers", writers: 2, batches: [1, 1], leaseSize: 2,
                     verbs: work.union([.fail, .release, .cancel, .retry])),
-                overlaps: .init(searched: 300, worlds: 12, triples: 20)),
+                overlaps: .init(searched: 200, worlds: 6, triples: 10)),
         ]
 
     /// What a test has time for.
@@ -98,11 +100,11 @@ struct PlanRun: Sendable {
         _ plan: Plan, on databases: [ModelDatabase], since start: ContinuousClock.Instant, _ print: (String) -> Void
     ) throws -> Violation? {
         func seconds() -> String { String(format: "%.1f s", (ContinuousClock.now - start) / .seconds(1)) }
-        var search = Search(plan.scope, lanes: databases, limit: plan.overlaps?.searched)
+        var search = Search(plan.scope, lanes: databases, limit: plan.overlaps?.searched ?? plan.limit)
         try search.run()
         print(
             "\(plan.scope.name): \(search.graph.worlds.count) states, \(search.graph.transitions) transitions, "
-                + "depth \(search.graph.depth), \(seconds())")
+                + "depth \(search.graph.depth)\(search.isCutOff ? ", cut off" : ""), \(seconds())")
         guard search.violation == nil, let overlaps = plan.overlaps else { return search.violation }
         let report = try OverlapSearch(search)
             .run(worldLimit: overlaps.worlds, triples: overlaps.triples, seed: seed)

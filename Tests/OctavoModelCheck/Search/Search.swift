@@ -10,6 +10,8 @@ struct Search {
     let lanes: [ModelDatabase]
     /// The number of worlds after which the search ends, if it is not to find all.
     let limit: Int?
+    /// Whether it ended so.
+    private(set) var isCutOff = false
     /// What was found.
     private(set) var graph: StateGraph
     /// What was wrong.
@@ -27,7 +29,10 @@ struct Search {
     mutating func run() throws {
         var frontier = 0..<1
         while !frontier.isEmpty, violation == nil {
-            if let limit, graph.worlds.count >= limit { return }
+            if let limit, graph.worlds.count >= limit {
+                isCutOff = true
+                return
+            }
             for (index, expansion) in zip(frontier, try expand(Array(graph.worlds[frontier]))) where violation == nil {
                 violation = add(expansion, from: index)
             }
