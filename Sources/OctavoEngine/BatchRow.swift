@@ -226,7 +226,7 @@ struct BatchRow {
         outcome = .finished(
             Completion(
                 id: request.id, tokens: generated, text: stop.string, finishReason: reason,
-                logprobs: isReported ? Array(logprobs.prefix(stop.tokensInText)) : nil,
+                logprobs: isReported ? logprobs : nil, textTokenCount: stop.tokensInText,
                 cumulativeLogprob: isReported ? logprobs.reduce(0.0) { $0 + Double($1.chosen.logprob) } : nil,
                 promptLogprobs: request.sampling.promptLogprobs.map { _ in promptLogprobs },
                 cachedTokens: cachedTokens))

@@ -110,6 +110,18 @@ import Testing
         #expect(choice["prompt_log_sum_exp"] == [nil, [0.25, 2.0], [0.5, 3.0], [0.75, 4.0]])
     }
 
+    @Test func `the token that ended an answer has log-probabilities where its id is told`() throws {
+        func entry(_ token: TokenID) -> TokenLogprob {
+            TokenLogprob(chosen: .init(token: token, logprob: -1), rank: 1, top: [])
+        }
+        let completion = Completion(
+            id: 0, tokens: [2, 3], text: "C", finishReason: .stop, logprobs: [entry(2), entry(3)], textTokenCount: 1)
+        let text = try choice(["prompt": "x", "logprobs": 0], completion)
+        #expect(text["logprobs"]?["tokens"] == ["C"])
+        let ids = try choice(["prompt": "x", "logprobs": 0, "return_token_ids": true], completion)
+        #expect(ids["logprobs"]?["tokens"] == ["C", "D"] && ids["token_ids"] == [2, 3])
+    }
+
     @Test func `the best of several have the greatest log-probability per token`() throws {
         let samples = [
             completion(0, logprob: -3), completion(1, logprob: -1, tokens: [2, 2]), completion(2, logprob: -2),

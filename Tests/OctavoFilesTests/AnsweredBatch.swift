@@ -7,10 +7,13 @@ import Testing
 struct AnsweredLine {
     var line: String
     var choices: String?
+    /// Members of the response behind the choices, each with a comma before it.
+    var more: String
 
-    init(_ line: String, _ choices: String?) {
+    init(_ line: String, _ choices: String?, more: String = "") {
         self.line = line
         self.choices = choices
+        self.more = more
     }
 
     /// A chat of one question, answered by texts.
@@ -49,7 +52,8 @@ func answeredBatch(
         ClaimRequest(worker: "w", models: [], maximumRequests: 64, tokenBudget: 1 << 20, timeToLive: .seconds(60)))
     {
         let answers = lease.requests.compactMap { request in
-            lines[request.line - 1].choices.map { answer(request, $0, isChat: lines[request.line - 1].isChat) }
+            let line = lines[request.line - 1]
+            return line.choices.map { answer(request, $0 + "]" + line.more, isChat: line.isChat) }
         }
         _ = try await queue.finish(token: lease.token, answers, timeToLive: .seconds(60))
     }
@@ -60,9 +64,9 @@ extension AnsweredLine {
     fileprivate var isChat: Bool { line.contains(#""messages":"#) }
 }
 
-private func answer(_ request: LeasedRequest, _ choices: String, isChat: Bool) -> FinishedRequest {
+private func answer(_ request: LeasedRequest, _ rest: String, isChat: Bool) -> FinishedRequest {
     let object = isChat ? "chat.completion" : "text_completion"
-    let body = #"{"object":"\#(object)","model":"m","choices":[\#(choices)]}"#
+    let body = #"{"object":"\#(object)","model":"m","choices":[\#(rest)}"#
     return FinishedRequest(
         key: request.key, finishReason: 0, promptTokens: 1, completionTokens: 1, body: Array(body.utf8))
 }

@@ -207,7 +207,7 @@ extension JobRecipe {
     static let samples = [
         ("self-instruct", "topics.csv"), ("persona-qa", "personas.csv"), ("paraphrase", "sentences.jsonl"),
         ("classify", "reviews.jsonl"), ("preference-pairs", "questions.jsonl"), ("distill-logprobs", "questions.jsonl"),
-        ("score-answers", "answers.jsonl"), ("judge", "answers.jsonl"),
+        ("teacher-logits", "questions.jsonl"), ("score-answers", "answers.jsonl"), ("judge", "answers.jsonl"),
     ]
 
     @Test(arguments: samples) func `every recipe fits its sample rows`(name: String, rows: String) async throws {

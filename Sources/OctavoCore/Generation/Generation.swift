@@ -96,8 +96,10 @@ public struct Completion: Sendable, Hashable {
     public var text: String
     /// Why it ended.
     public var finishReason: FinishReason
-    /// One entry per token of `text`, if asked for.
+    /// One entry per token generated, if asked for.
     public var logprobs: [TokenLogprob]?
+    /// How many of `tokens` begin within `text`; the others ended it.
+    public var textTokenCount: Int
     /// The sum of the log-probabilities of all of `tokens`, if theirs were asked for.
     public var cumulativeLogprob: Double?
     /// One entry per token of the prompt but the first, if asked for.
@@ -109,13 +111,15 @@ public struct Completion: Sendable, Hashable {
     /// A finished generation.
     public init(
         id: Int, tokens: [TokenID], text: String, finishReason: FinishReason, logprobs: [TokenLogprob]? = nil,
-        cumulativeLogprob: Double? = nil, promptLogprobs: [TokenLogprob]? = nil, cachedTokens: Int = 0
+        textTokenCount: Int? = nil, cumulativeLogprob: Double? = nil, promptLogprobs: [TokenLogprob]? = nil,
+        cachedTokens: Int = 0
     ) {
         self.id = id
         self.tokens = tokens
         self.text = text
         self.finishReason = finishReason
         self.logprobs = logprobs
+        self.textTokenCount = textTokenCount ?? tokens.count
         self.cumulativeLogprob = cumulativeLogprob
         self.promptLogprobs = promptLogprobs
         self.cachedTokens = cachedTokens

@@ -28,7 +28,7 @@ extension ResponseBody {
             message["content"] = .null
             message["tool_calls"] = .array(calls.enumerated().map { $1.json(id: ids[$0]) })
         }
-        let entries = request.wantsLogprobs ? completion.logprobs : nil
+        let entries = reportedLogprobs(of: completion, request)
         var choice: JSONObject = [
             "index": .integer(context.index), "message": .object(message),
             "logprobs": entries.map { chatLogprobs($0, request) } ?? .null,

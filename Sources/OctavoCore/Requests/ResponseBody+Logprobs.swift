@@ -6,6 +6,13 @@ extension TokenLogprob {
 }
 
 extension ResponseBody {
+    /// The log-probabilities that a response tells, if asked for: of the text's tokens as OpenAI's API does, or, where the
+    /// response has the ids of all that was generated, of all these, the token that ended the answer included.
+    func reportedLogprobs(of completion: Completion, _ request: RequestBody) -> [TokenLogprob]? {
+        guard request.wantsLogprobs, let logprobs = completion.logprobs else { return nil }
+        return request.returnsTokenIDs ? logprobs : Array(logprobs.prefix(completion.textTokenCount))
+    }
+
     /// A token as log-probabilities name it.
     func spelling(of token: TokenID, _ request: RequestBody) -> String {
         request.spellsTokensAsIDs ? "token_id:\(token)" : text(of: token)

@@ -4,7 +4,7 @@ extension ResponseBody {
     func textChoice(_ completion: Completion, _ context: ChoiceContext) -> JSONObject {
         let request = context.request
         let echoed = request.echoes ? context.prompt : []
-        let entries = request.wantsLogprobs ? completion.logprobs : nil
+        let entries = reportedLogprobs(of: completion, request)
         var choice: JSONObject = [
             "index": .integer(context.index), "text": .string(text(of: echoed, request) + completion.text),
             "logprobs": entries.map { textLogprobs($0, after: echoed, context) } ?? .null,

@@ -50,7 +50,11 @@ struct TeacherReader {
         let logprobs = choice["logprobs"] ?? .null
         let rows = try isChat ? chatRows(logprobs) : textRows(logprobs)
         // An echoed prompt stands before the answer.
-        guard rows.count >= count else { throw .malformed }
+        guard rows.count >= count else {
+            let reason =
+                "has log-probabilities of \(rows.count) of its \(count) tokens, as an older version answered it"
+            throw .unsuitable(UnsuitableSample(reason))
+        }
         let sums = choice["log_sum_exp"]?.arrayValue
         let ranks = choice["ranks"]?.arrayValue
         var positions: [TeacherSample.Position] = []
