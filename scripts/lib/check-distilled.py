@@ -1,13 +1,13 @@
 """Compares an export for distillation with the teacher's full logits, and with what trainers read of its layouts.
 
     check-distilled.py ids INDEX                        {"ids": [...]} for each sample, for octavo model logits --full
-    check-distilled.py logits INDEX LOGITS.safetensors  how far the file is from the full logits
+    check-distilled.py logits INDEX LOGITS.safetensors  how far the file is from the full logits of its first samples
     check-distilled.py layouts INDEX FOLDER VOCABULARY  writes every layout, and reads it as its trainer does
 
 Prints JSON. Readers follow what DistillKit's LogprobCompressor, NeMo-Aligner's top-k loss and Axolotl's
 ChatTemplateStrategyWithKD do with rows. Needs numpy, safetensors and pyarrow.
 """
-import json, math, pathlib, subprocess, sys
+import itertools, json, math, pathlib, subprocess, sys
 
 import numpy as np, pyarrow.parquet
 from safetensors import safe_open
@@ -36,7 +36,8 @@ def divergence(p, q):
 def check_logits(index, path):
     worst = {"positions": 0, "unlike_ids": 0, "logprob": 0.0, "log_sum_exp": 0.0, "ranks": 0, "kl": {}}
     with safe_open(path, "numpy") as file:
-        for number, sample in enumerate(distilled.samples(index)):
+        count = len(file.keys())
+        for number, sample in enumerate(itertools.islice(distilled.samples(index), count)):
             place = sample.first_position + np.arange(len(sample.topk_ids))
             logits = file.get_tensor(str(number))[place].astype(np.float64)
             k = sample.topk_ids.shape[1]
