@@ -59,7 +59,7 @@ extension CommandLineTests {
 
             let full = bench.path("full.safetensors")
             let logits = try await bench.octavo(
-                ["model", "logits", model, "--full", full, "--kv-cache", "f16"], input: try await python("ids", index))
+                ["model", "logits", model, "--full", full, "--kv-cache", "f16"], input: try await python("ids", index, "100"))
             try #require(logits.status == 0, "\(logits.standardError)")
             let report = try JSONValue.parse(try await python("logits", index, full))
             print(model.split(separator: "/").last ?? "", report.jsonText)

@@ -1,6 +1,6 @@
 """Compares an export for distillation with the teacher's full logits, and with what trainers read of its layouts.
 
-    check-distilled.py ids INDEX                        {"ids": [...]} for each sample, for octavo model logits --full
+    check-distilled.py ids INDEX COUNT                  {"ids": [...]} of the first samples, for octavo model logits --full
     check-distilled.py logits INDEX LOGITS.safetensors  how far the file is from the full logits of its first samples
     check-distilled.py layouts INDEX FOLDER VOCABULARY  writes every layout, and reads it as its trainer does
 
@@ -142,7 +142,7 @@ def check_layouts(index, folder, vocabulary):
 def main():
     command, index, *rest = sys.argv[1:]
     if command == "ids":
-        for sample in distilled.samples(index):
+        for sample in itertools.islice(distilled.samples(index), int(rest[0])):
             print(json.dumps({"ids": sample.input_ids[:-1].tolist()}))
     elif command == "logits":
         print(json.dumps(check_logits(index, *rest)))
