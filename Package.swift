@@ -193,6 +193,14 @@ let package = Package(
         .executableTarget(
             name: "KernelComparison", dependencies: ["COctavoKernels"], path: "Tests/KernelComparison",
             linkerSettings: [.linkedLibrary("m")]),
+
+        // How often a generation asks for memory in a step.
+        .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
+        .executableTarget(
+            name: "OctavoAllocations",
+            dependencies: ["CAllocationCounter", "OctavoLlama", "OctavoEngine", "OctavoWeights", "OctavoCore"],
+            path: "Tests/OctavoAllocations",
+            swiftSettings: strict),
         .testTarget(
             name: "OctavoLlamaTests",
             dependencies: ["OctavoLlama", "OctavoEngine", "OctavoWeights", "OctavoCore", "OctavoTestSupport"],

@@ -22,10 +22,12 @@ struct BatchRow {
 
     let request: GenerationRequest
     let sequence: SequenceID
-    /// Tokens whose keys and values are not computed yet; never empty before the end.
-    private(set) var pending: ArraySlice<TokenID>
+    /// The prompt and everything generated.
+    private var text: [TokenID]
     /// Everything generated, by this run or before it.
     private(set) var generated: [TokenID]
+    /// The positions whose keys and values count, once a step is applied.
+    private(set) var heldPositions = 0
     /// Tokens guessed to follow the last one, to be checked in its step.
     private(set) var draft: ArraySlice<TokenID> = []
     /// How the row ended, once it has.
@@ -55,8 +57,8 @@ struct BatchRow {
         stop = StopCondition(parameters: request.sampling, endTokens: endTokens)
         self.structure = structure
         generated = []
+        text = request.promptTokens
         checkpointed = 0
-        pending = request.promptTokens[...]
         for token in request.generatedTokens {
             // A completion never resumes at its end: the token that ended it would be generated again.
             var next = stop
@@ -65,7 +67,16 @@ struct BatchRow {
             generated.append(token)
         }
         checkpointed = generated.count
-        pending = (request.promptTokens + generated)[...]
+        text += generated
+        makeRoom()
+    }
+
+    /// Makes room for what may come, so that steps need not, but for answers that are very long.
+    private mutating func makeRoom() {
+        let count = min(request.sampling.maxTokens ?? 0, 4096)
+        generated.reserveCapacity(count)
+        text.reserveCapacity(request.promptTokens.count + count)
+        stop.reserve(tokens: count)
     }
 
     /// Takes the next of the tokens generated before; returns whether the structure goes on behind it.
@@ -76,6 +87,12 @@ struct BatchRow {
         structure = next
         return true
     }
+
+    /// Tokens whose keys and values are not computed yet; never empty before the end.
+    private var pending: ArraySlice<TokenID> { text[heldPositions...] }
+
+    /// How many these are, with those guessed.
+    var waitingCount: Int { pending.count + draft.count }
 
     /// Whether the row's prompt is behind it.
     var isDecoding: Bool { pending.count == 1 }
@@ -103,10 +120,7 @@ struct BatchRow {
     }
 
     /// Counts tokens as computed.
-    mutating func consume(_ count: Int) { pending = pending.dropFirst(count) }
-
-    /// The positions whose keys and values count, once a step is applied.
-    var heldPositions: Int { request.promptTokens.count + generated.count - pending.count }
+    mutating func consume(_ count: Int) { heldPositions += count }
 
     /// Guesses the tokens after the last, at most `count`.
     mutating func makeDraft(atMost count: Int) {
@@ -217,7 +231,8 @@ struct BatchRow {
         }
         generated.append(choice.token)
         if let logprob = choice.logprob { logprobs.append(logprob) }
-        pending = [choice.token]
+        text.append(choice.token)
+        heldPositions = text.count - 1
         if let reason { finish(reason) }
     }
 

@@ -14,6 +14,7 @@ struct BatchRun {
     let emit: (GenerationEvent) -> Void
     private let scratch = ScratchPool()
     private var rows: [BatchRow] = []
+    private var plan = StepPlan()
     /// Whether the next in line found no room; none comes before a row leaves.
     private var isFull = false
     private var checkpoints = 0
@@ -88,13 +89,13 @@ extension BatchRun {
         for row in rows {
             if case .finished = row.outcome { emit(.measured(id: row.request.id, row.time)) }
         }
-        remove(\.outcome)
+        remove { $0.outcome }
     }
 
     /// Adds a step to the times of the rows that took part in it.
-    private mutating func charge(_ duration: Duration, to shares: [Share], end: ContinuousClock.Instant) {
-        let total = shares.reduce(0) { $0 + $1.tokenCount }
-        for share in shares {
+    private mutating func charge(_ duration: Duration, end: ContinuousClock.Instant) {
+        let total = plan.shares.reduce(0) { $0 + $1.tokenCount }
+        for share in plan.shares {
             rows[share.row].time.end = end
             rows[share.row].time.share += duration * (Double(share.tokenCount) / Double(max(total, 1)))
         }
@@ -116,37 +117,30 @@ extension BatchRun {
 // MARK: - Steps
 
 extension BatchRun {
-    /// What a row takes part in a step with: its next `tokenCount` tokens, of whose logits it needs the last few.
-    private struct Share {
-        var row: Int
-        var tokenCount: Int
-        var logitsCount: Int
-    }
-
     private mutating func step() {
         let start = ContinuousClock.now
         makeDrafts()
-        let (shares, cached) = planStep()
-        let stepRows = shares.map { share in
-            StepRow(
-                sequence: rows[share.row].sequence, tokens: rows[share.row].tokens(share.tokenCount),
-                logitsCount: share.logitsCount)
+        planStep()
+        let places = plan.places
+        var count = 0
+        runner.step(plan.rows) { logits in
+            read(logits, places[count..<count + logits.count])
+            count += logits.count
         }
-        let places = shares.flatMap(places)
-        var readings: [BatchRow.Reading] = []
-        runner.step(stepRows) { logits in
-            readings += read(logits, places[readings.count..<readings.count + logits.count])
-        }
+        // Rows can grow in place only when nobody else holds their tokens.
+        plan.rows.removeAll(keepingCapacity: true)
         var statistics = StepStatistics(
-            prefillTokens: 0, cachedTokens: cached, wastedTokens: 0, sampledTokens: 0, activeRows: 0, duration: .zero)
+            prefillTokens: 0, cachedTokens: plan.cachedTokens, wastedTokens: 0, sampledTokens: 0, activeRows: 0,
+            duration: .zero)
         var next = 0
-        for share in shares {
-            apply(readings[next..<next + share.logitsCount], of: share, &statistics)
+        for index in plan.shares.indices {
+            let share = plan.shares[index]
+            apply(plan.readings[next..<next + share.logitsCount], of: share, &statistics)
             next += share.logitsCount
         }
         let end = ContinuousClock.now
         statistics.duration = end - start
-        charge(statistics.duration, to: shares, end: end)
+        charge(statistics.duration, end: end)
         removeFinished()
         statistics.activeRows = rows.count
         emit(.step(statistics))
@@ -154,7 +148,7 @@ extension BatchRun {
 
     /// Takes what a step gave to one row.
     private mutating func apply(
-        _ readings: ArraySlice<BatchRow.Reading>, of share: Share, _ statistics: inout StepStatistics
+        _ readings: ArraySlice<BatchRow.Reading>, of share: StepPlan.Share, _ statistics: inout StepStatistics
     ) {
         let guessed = rows[share.row].draft.count
         if !rows[share.row].isDecoding { statistics.prefillTokens += share.tokenCount }
@@ -170,7 +164,7 @@ extension BatchRun {
     /// Fills a step of few decoding rows up with guesses. Nothing is guessed beside a prompt, whose step is busy, and no
     /// row comes to have more at risk than the next checkpoint may save.
     private mutating func makeDrafts() {
-        guard !rows.isEmpty, rows.allSatisfy(\.isDecoding) else { return }
+        guard !rows.isEmpty, rows.allSatisfy({ $0.isDecoding }) else { return }
         let room = min(configuration.speculativeTokens, runner.maximumStepTokens, runner.maximumStepLogits)
         let count = room / rows.count - 1
         guard count > 0 else { return }
@@ -181,53 +175,40 @@ extension BatchRun {
 
     /// Decoding rows first, so that each advances with every step; then prompts, as far as the step has room. A prompt
     /// whose next positions another row is computing waits for them.
-    private mutating func planStep() -> (shares: [Share], cachedTokens: Int) {
-        var tokenBudget = runner.maximumStepTokens
-        var shares: [Share] = []
-        var cached = 0
-        let order = rows.indices.filter { rows[$0].isDecoding } + rows.indices.filter { !rows[$0].isDecoding }
-        for index in order where tokenBudget > 0 {
-            guard let held = runner.heldPositions(of: rows[index].sequence) else { continue }
-            cached += rows[index].skip(to: held)
-            let count = min(rows[index].pending.count + rows[index].draft.count, tokenBudget)
-            shares.append(
-                Share(row: index, tokenCount: count, logitsCount: rows[index].logitsNeeded(taking: count)))
-            tokenBudget -= count
-        }
-        return (shares, cached)
+    private mutating func planStep() {
+        plan.clear(tokenBudget: runner.maximumStepTokens)
+        for index in rows.indices where rows[index].isDecoding { addShare(of: index) }
+        for index in rows.indices where !rows[index].isDecoding { addShare(of: index) }
     }
 
-    /// The positions of a share that logits are asked for, in order.
-    private func places(of share: Share) -> [(row: Int, position: Int)] {
-        let end = rows[share.row].heldPositions + share.tokenCount
-        return (end - share.logitsCount..<end).map { (share.row, $0) }
+    private mutating func addShare(of index: Int) {
+        guard plan.tokenBudget > 0, let held = runner.heldPositions(of: rows[index].sequence) else { return }
+        let cached = rows[index].skip(to: held)
+        let count = min(rows[index].waitingCount, plan.tokenBudget)
+        let logitsCount = rows[index].logitsNeeded(taking: count)
+        plan.add(
+            StepPlan.Share(row: index, tokenCount: count, logitsCount: logitsCount),
+            StepRow(sequence: rows[index].sequence, tokens: rows[index].tokens(count), logitsCount: logitsCount),
+            endingAt: rows[index].heldPositions + count)
+        plan.cachedTokens += cached
     }
 
     /// Reads a block of logits, which are those of `places`, on all compute threads.
-    private func read(
-        _ logits: borrowing Logits, _ places: ArraySlice<(row: Int, position: Int)>
-    ) -> [BatchRow.Reading] {
-        let places = Array(places)
-        let values = places.indices.map { logits.row($0) }
-        return concurrentMap(places.count) { [rows, scratch, decoding = tokens] index in
-            scratch.withScratch { scratch in
-                rows[places[index].row].read(
-                    values[index], position: places[index].position, decoding: decoding, scratch: scratch)
-            }
-        }
-    }
-
-    private func concurrentMap<Value: Sendable>(_ count: Int, _ body: (Int) -> Value) -> [Value] {
-        var results = [Value?](repeating: nil, count: count)
-        results.withUnsafeMutableBufferPointer { buffer in
+    private mutating func read(_ logits: borrowing Logits, _ places: ArraySlice<StepPlan.Place>) {
+        plan.logits.removeAll(keepingCapacity: true)
+        for index in 0..<logits.count { plan.logits.append(logits.row(index)) }
+        let (runner, rows, values, scratch, tokens) = (runner, rows, plan.logits, scratch, tokens)
+        plan.readings.withUnsafeMutableBufferPointer { readings in
             // Each index is written by exactly one thread, and `parallel` returns after all are.
-            nonisolated(unsafe) let buffer = buffer
-            withoutActuallyEscaping(body) { body in
-                nonisolated(unsafe) let body = body
-                runner.parallel(count) { index in buffer[index] = body(index) }
+            nonisolated(unsafe) let readings = readings
+            runner.parallel(places.count) { index in
+                let place = places[places.startIndex + index]
+                readings[places.startIndex + index] = scratch.withScratch { scratch in
+                    rows[place.row].read(
+                        values[index], position: place.position, decoding: tokens, scratch: scratch)
+                }
             }
         }
-        return results.compactMap(\.self)
     }
 }
 
@@ -237,7 +218,7 @@ extension BatchRun {
     /// A checkpoint begins at half of what may be lost, and the next waits until it is durable: so what was generated
     /// since the last durable one never exceeds the whole.
     private var isCheckpointDue: Bool {
-        let atRisk = rows.map(\.tokensSinceCheckpoint).max() ?? 0
+        let atRisk = rows.reduce(0) { max($0, $1.tokensSinceCheckpoint) }
         guard atRisk > 0 else { return false }
         return atRisk >= checkpointThreshold
             || ContinuousClock.now - lastCheckpoint >= configuration.checkpointInterval / 2

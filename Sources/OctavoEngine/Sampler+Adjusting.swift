@@ -40,16 +40,21 @@ extension Sampler {
         _ logits: UnsafeMutableBufferPointer<Float>, prompt: [TokenID], generated: [TokenID], _ counts: inout [Int32]
     ) {
         guard parameters.repetitionPenalty != 1 else { return }
-        for tokens in [prompt, generated] {
-            for token in tokens where Int(token) < logits.count && counts[Int(token)] == 0 {
-                counts[Int(token)] = 1
-                let logit = logits[Int(token)]
-                logits[Int(token)] =
-                    logit > 0 ? logit / parameters.repetitionPenalty : logit * parameters.repetitionPenalty
-            }
-        }
-        for tokens in [prompt, generated] {
-            for token in tokens where Int(token) < logits.count { counts[Int(token)] = 0 }
+        penalizeRepetition(logits, of: prompt, &counts)
+        penalizeRepetition(logits, of: generated, &counts)
+        for token in prompt where Int(token) < logits.count { counts[Int(token)] = 0 }
+        for token in generated where Int(token) < logits.count { counts[Int(token)] = 0 }
+    }
+
+    /// Penalizes those of some tokens that are not counted yet, and counts them.
+    private func penalizeRepetition(
+        _ logits: UnsafeMutableBufferPointer<Float>, of tokens: [TokenID], _ counts: inout [Int32]
+    ) {
+        for token in tokens where Int(token) < logits.count && counts[Int(token)] == 0 {
+            counts[Int(token)] = 1
+            let logit = logits[Int(token)]
+            logits[Int(token)] =
+                logit > 0 ? logit / parameters.repetitionPenalty : logit * parameters.repetitionPenalty
         }
     }
 

@@ -7,6 +7,11 @@ extension Sampler {
     struct Candidate {
         var token: TokenID
         var weight: Double
+
+        /// Whether this one is less likely; of equals, the one with the higher id.
+        func isWorse(than other: Candidate) -> Bool {
+            weight != other.weight ? weight < other.weight : token > other.token
+        }
     }
 
     var isGreedy: Bool { parameters.temperature <= 0 || parameters.topK == 1 || parameters.topP <= 0 }
@@ -96,7 +101,7 @@ extension Sampler {
                 candidates.append(Candidate(token: TokenID(start + lane), weight: Double(lanes[lane])))
             }
         }
-        candidates.sort { $0.weight != $1.weight ? $0.weight > $1.weight : $0.token < $1.token }
+        candidates.sortInPlace()
     }
 
     /// How many of what min-p and top-k leave top-p does; `nil` if the candidates, not all of that, are too few to tell.

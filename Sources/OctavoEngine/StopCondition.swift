@@ -24,6 +24,12 @@ package struct StopCondition: Sendable {
         (parameters.ignoresEndTokens ? [] : model).union(parameters.stopTokenIDs)
     }
 
+    /// Makes room for so many tokens.
+    mutating func reserve(tokens count: Int) {
+        starts.reserveCapacity(count)
+        text.reserveCapacity(4 * count)
+    }
+
     /// Takes the next token and tells whether the completion ends with it.
     package mutating func append(_ token: TokenID, decoding: any TokenDecoding) -> FinishReason? {
         let start = text.count

@@ -71,13 +71,14 @@ extension LlamaRunner {
     }
 
     /// Computes the logits of some tokens, in order.
-    func computeLogits(_ rows: [Int]) {
+    func computeLogits(_ rows: ArraySlice<Int>) {
         precondition(rows.count <= maximumStepLogits, "\(rows.count) rows of logits are too many at a time")
         threads.run { [self] index in
             for output in threads.share(rows.count, index: index) {
                 let normalized = memory.outputs.base + output * memory.hidden
                 kernels.normalize(
-                    memory.residual.base + rows[output] * memory.hidden, weight: model.outputNorm.base,
+                    memory.residual.base + rows[rows.startIndex + output] * memory.hidden,
+                    weight: model.outputNorm.base,
                     epsilon: model.configuration.rmsNormEpsilon, count: model.configuration.hiddenSize,
                     into: normalized)
                 guard case .int8(let head) = model.head else { continue }

@@ -50,6 +50,7 @@ public final class LlamaRunner: ModelRunner, @unchecked Sendable {
     public let threads: ComputeThreads
     let cache: KVCache
     let memory: StepMemory
+    private var layout = StepLayout()
     /// Called with the values at each place inside the blocks, as they are computed.
     package var observe: ((_ site: LayerSite, _ rows: FloatRows) -> Void)?
 
@@ -101,21 +102,21 @@ public final class LlamaRunner: ModelRunner, @unchecked Sendable {
 
     /// Computes one step; see `ModelRunner`.
     public func step(_ rows: [StepRow], _ body: (borrowing Logits) throws -> Void) rethrows {
-        let tokens = place(rows)
+        layout.clear()
+        place(rows, into: &layout)
+        divide(layout.tokens, into: &layout.stretches)
+        let (tokens, stretches, outputs) = (layout.tokens, layout.stretches, layout.outputs)
         precondition(tokens.count <= maximumStepTokens, "a step of \(tokens.count) tokens is too long")
         embed(tokens)
         computeAngles(tokens)
-        let stretches = stretches(of: tokens)
-        let apart = Set(stretches.map { ObjectIdentifier($0.blocks) }).count == stretches.count
+        let apart = layout.areStretchesApart()
         for layer in model.layers.indices {
             attend(layer, tokens, stretches, apart: apart)
             feedForward(layer, tokens)
         }
         // A block at a time, so that memory for logits does not grow with what is asked for.
-        var wanted = tokens.indices.filter { tokens[$0].wantsLogits }[...]
-        while !wanted.isEmpty {
-            let block = Array(wanted.prefix(maximumStepLogits))
-            wanted = wanted.dropFirst(block.count)
+        for start in stride(from: 0, to: outputs.count, by: maximumStepLogits) {
+            let block = outputs[start...].prefix(maximumStepLogits)
             computeLogits(block)
             try body(
                 Logits(
@@ -126,27 +127,22 @@ public final class LlamaRunner: ModelRunner, @unchecked Sendable {
     }
 
     /// Lays the rows' tokens side by side and makes room for them in their sequences.
-    func place(_ rows: [StepRow]) -> [StepToken] {
-        var tokens: [StepToken] = []
+    func place(_ rows: [StepRow], into layout: inout StepLayout) {
         for row in rows {
             let start = cache.length(of: row.sequence)
             cache.extend(row.sequence, by: row.tokens.count)
             let blocks = cache.blocks(of: row.sequence)
             for (offset, token) in row.tokens.enumerated() {
-                tokens.append(
-                    StepToken(
-                        id: token, position: start + offset, blocks: blocks,
-                        wantsLogits: offset >= row.tokens.count - row.logitsCount))
+                if offset >= row.tokens.count - row.logitsCount { layout.outputs.append(layout.tokens.count) }
+                layout.tokens.append(StepToken(id: token, position: start + offset, blocks: blocks))
             }
         }
-        return tokens
     }
 
-    /// Divides the tokens into stretches whose keys and values attention reads once: as many consecutive positions as
+    /// Divides tokens into stretches whose keys and values attention reads once: as many consecutive positions as
     /// the scratch for scores has room for, and few enough that the threads share them evenly.
-    func stretches(of tokens: [StepToken]) -> [Stretch] {
+    func divide(_ tokens: [StepToken], into stretches: inout [Stretch]) {
         let group = model.configuration.headCount / model.configuration.keyValueHeadCount
-        var stretches: [Stretch] = []
         for (row, token) in tokens.enumerated() {
             if let last = stretches.last, last.blocks === token.blocks, last.position + last.count == token.position,
                 last.count < Stretch.maximumCount,
@@ -159,7 +155,6 @@ public final class LlamaRunner: ModelRunner, @unchecked Sendable {
                 stretches.append(Stretch(row: row, position: token.position, count: 1, blocks: token.blocks))
             }
         }
-        return stretches
     }
 }
 
@@ -183,28 +178,6 @@ extension KVCache.Shape {
             headSize: Kernels.padded(sizes.headDimension), blockLength: configuration.blockLength,
             precision: configuration.kvCachePrecision)
     }
-}
-
-/// One token of a step.
-struct StepToken: Sendable {
-    var id: TokenID
-    /// Its position in its sequence.
-    var position: Int
-    /// Its sequence's blocks.
-    var blocks: AlignedBuffer<Int32>
-    var wantsLogits: Bool
-}
-
-/// Consecutive positions of one sequence in a step.
-struct Stretch: Sendable {
-    /// The first position's row.
-    var row: Int
-    /// The first position.
-    var position: Int
-    var count: Int
-    var blocks: AlignedBuffer<Int32>
-
-    static let maximumCount = 16
 }
 
 extension LlamaRunner {

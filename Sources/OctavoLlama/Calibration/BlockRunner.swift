@@ -25,11 +25,13 @@ extension LlamaRunner {
         let sequence = try makeSequence(length: count)
         defer { release(sequence) }
         let ids = Array(repeating: TokenID(0), count: count)
-        let tokens = place([StepRow(sequence: sequence, tokens: ids[...], logitsCount: 0)])
-        computeAngles(tokens)
+        var layout = StepLayout()
+        place([StepRow(sequence: sequence, tokens: ids[...], logitsCount: 0)], into: &layout)
+        divide(layout.tokens, into: &layout.stretches)
+        computeAngles(layout.tokens)
         memory.residual.base.update(from: residual, count: count * memory.hidden)
-        attend(0, tokens, stretches(of: tokens))
-        feedForward(0, tokens)
+        attend(0, layout.tokens, layout.stretches)
+        feedForward(0, layout.tokens)
         residual.update(from: memory.residual.base, count: count * memory.hidden)
     }
 }

@@ -34,7 +34,11 @@ extension PhaseBench {
         }
         defer { for sequence in sequences.joined() { runner.release(sequence) } }
         guard sequences.allSatisfy({ $0.count == which.batch }) else { return }
-        let batches = sequences.map { runner.stretches(of: tokens(which, $0)) }
+        let batches = sequences.map { sequences in
+            var stretches: [Stretch] = []
+            runner.divide(tokens(which, sequences), into: &stretches)
+            return stretches
+        }
         let first = which.context - which.positions + 1
         let attended = which.batch * (first...which.context).reduce(0, +)
         let cost = Cost(floats: attended * sizes.headCount * sizes.headDimension * 2, bytes: batchBytes)
@@ -50,7 +54,7 @@ extension PhaseBench {
         sequences.flatMap { sequence in
             let blocks = runner.cache.blocks(of: sequence)
             return (which.context - which.positions..<which.context).map {
-                StepToken(id: 0, position: $0, blocks: blocks, wantsLogits: false)
+                StepToken(id: 0, position: $0, blocks: blocks)
             }
         }
     }

@@ -1,0 +1,32 @@
+import Foundation
+import OctavoTestSupport
+import Testing
+
+/// Steps of decoding, counted by a program of their own, as the counter takes the allocator's place.
+@Suite struct AllocationTests {
+    /// What the event that tells of a step can ask for, in `AsyncStream` and Dispatch.
+    private static let event = 6
+
+    @Test func `a step of decoding asks for memory for its event alone, whatever its rows sample by`() async throws {
+        let counts = try await allocations(rows: 32, threads: 1)
+        #expect(counts.count == 50 && counts.allSatisfy { $0 <= Self.event }, "\(counts)")
+    }
+
+    @Test func `on several threads phases ask for memory, too, but not rows`() async throws {
+        let few = try await allocations(rows: 2, threads: 2)
+        let many = try await allocations(rows: 32, threads: 2)
+        let phases = try #require(few.min())
+        // A thread may come to choose its first tokens late, in memory that it then keeps.
+        let usual = many.count { $0 <= phases + Self.event }
+        #expect(many.count == 50 && usual >= 45, "\(few) \(many)")
+    }
+
+    /// Allocations in each of 50 steps that decode all rows.
+    private func allocations(rows: Int, threads: Int) async throws -> [Int] {
+        let model = TinyModel(name: "tiny-untied").folder.appending(path: "hf").path()
+        let outcome = try await runProcess(
+            TestPaths.executable("OctavoAllocations"), [model, "\(rows)", "\(threads)", "50"])
+        #expect(outcome.status == 0, "\(outcome.standardError)")
+        return try JSONDecoder().decode([Int].self, from: Data(outcome.standardOutput.utf8))
+    }
+}
