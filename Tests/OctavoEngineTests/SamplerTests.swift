@@ -138,12 +138,21 @@ extension SamplerTests {
             guard isCertain else { return nil }
             let total = candidates.reduce(0) { $0 + $1.weight }
             var sum = 0.0
-            for candidate in candidates {
+            for (index, candidate) in candidates.enumerated() {
                 sum += candidate.weight
                 if abs(sum - uniform * total) < tolerance * total { return nil }
-                if sum > uniform * total { return candidate.token }
+                if sum > uniform * total { return isPlaceCertain(index) ? candidate.token : nil }
             }
             return nil
+        }
+
+        /// Whether single precision cannot change places with a neighbor whose weight is another but hardly so.
+        private func isPlaceCertain(_ index: Int) -> Bool {
+            let weight = candidates[index].weight
+            return [index - 1, index + 1].filter(candidates.indices.contains).allSatisfy { neighbor in
+                let difference = abs(candidates[neighbor].weight - weight)
+                return difference == 0 || difference > 1e-6 * weight
+            }
         }
     }
 }
