@@ -77,7 +77,8 @@ import Testing
                 }
                 return try await group.reduce(0, +)
             }
-            #expect(claimed == 20)
+            // A claim passes over segments that another has in hand, and the smallest here has three requests.
+            #expect((12...20).contains(claimed))
             try await fixture.expectConsistent()
             while let lease = try await fixture.queue.claim(50) { try await fixture.queue.finish(lease) }
             try await fixture.expireLeases()
