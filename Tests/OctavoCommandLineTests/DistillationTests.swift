@@ -55,14 +55,15 @@ extension CommandLineTests {
             let run = try await bench.octavo(
                 "run", input, "--model", model, "--format", "distill", "-o", index, "--seed", "1")
             try #require(run.status == 0, "\(run.standardError)")
-            #expect(run.standardError.contains("tensors in 1 files beside it"), "\(run.standardError)")
+            #expect(run.standardError.contains("tensors in 1 file beside it"), "\(run.standardError)")
 
             let full = bench.path("full.safetensors")
             let logits = try await bench.octavo(
-                ["model", "logits", model, "--full", full, "--kv-cache", "f16"], input: try await python("ids", index, "100"))
+                ["model", "logits", model, "--full", full, "--kv-cache", "f16"],
+                input: try await python("ids", index, "100"))
             try #require(logits.status == 0, "\(logits.standardError)")
             let report = try JSONValue.parse(try await python("logits", index, full))
-            print(model.split(separator: "/").last ?? "", report.jsonText)
+            print(URL(fileURLWithPath: model).lastPathComponent, report.jsonText)
             #expect(report["positions"]?.integerValue ?? 0 > 20 && report["k"] == 64)
             #expect(report["unlike_ids"] == 0 && report["ranks"] == 0)
             #expect(report["logprob"]?.doubleValue ?? 1 < 1e-5 && report["log_sum_exp"]?.doubleValue ?? 1 < 1e-5)

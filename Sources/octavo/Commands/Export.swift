@@ -92,7 +92,10 @@ enum Exporting {
         if unnamed > 0 { Console.note("and \(Format.count(unnamed)) more are left out") }
         var parts: [String] = []
         if let output = options.output { parts.append("\(Format.count(counts.lines)) results in \(output)") }
-        if result.shards > 0 { parts.append("tensors in \(Format.count(result.shards)) files beside it") }
+        if result.shards > 0 {
+            let files = result.shards == 1 ? "file" : "files"
+            parts.append("tensors in \(Format.count(result.shards)) \(files) beside it")
+        }
         if let errors = result.errorsPath { parts.append("\(Format.count(counts.errors)) failures in \(errors)") }
         if counts.cutOff > 0 { parts.append("\(Format.count(counts.cutOff)) left out as cut off") }
         if counts.identical > 0 { parts.append("\(Format.count(counts.identical)) left out as both answers are one") }
