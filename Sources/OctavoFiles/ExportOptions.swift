@@ -55,6 +55,8 @@ public struct ExportOptions: Sendable {
     public var rejected: Int64?
     /// The size at which a file of tensors is closed and another begun, for distillation.
     public var shardBytes = 128 << 20
+    /// The bytes of answers, as the database stores them, that are read at once from a window of large ones.
+    package var partBytes = 32 << 20
     /// Seconds since 1970 that every response gives as its time of creation, in place of the true one.
     public var fixedTime: Int?
 

@@ -5,7 +5,8 @@ public import OctavoQueue
 /// Writes the results of a batch to files.
 ///
 /// Works at any moment, also while the batch is running: every window of requests is read in a short transaction of its
-/// own, while the one before is written. The files appear whole or not at all. Memory holds two windows.
+/// own, while the one before is written, and a window of large answers in parts. The files appear whole or not at all.
+/// Memory holds two windows or parts.
 public struct Exporter: Sendable {
     let options: ExportOptions
     let queue: Queue
@@ -47,10 +48,11 @@ public struct Exporter: Sendable {
         let needsBodies = export.needsRequestBodies
         // Of the rows of a recipe, the first of a kind is kept, and several requests may make one.
         let order = recipe == nil ? options.order : .input
-        var next = try await rows(0, in: order, withBodies: needsBodies)
-        for window in 1... {
-            guard let rows = next else { break }
-            async let following = self.rows(window, in: order, withBodies: needsBodies)
+        var parts = ExportParts(exporter: self, order: order, withBodies: needsBodies)
+        var next = try await rows(of: parts.next(), in: order, withBodies: needsBodies)
+        while let rows = next {
+            let part = try await parts.next()
+            async let following = self.rows(of: part, in: order, withBodies: needsBodies)
             try export.write(rows, rejected: try await rejectedAnswers(to: rows))
             progress(export.counts)
             next = try await following
@@ -92,15 +94,16 @@ public struct Exporter: Sendable {
         return settings
     }
 
-    /// A window of the batch, in the order of the output; nil past the last.
+    /// The rows of a part of the batch, in the order of the output; nil past the last.
     private func rows(
-        _ window: Int, in order: ExportOptions.Order, withBodies: Bool
+        of part: ExportPart?, in order: ExportOptions.Order, withBodies: Bool
     ) async throws -> [ExportRow]? {
+        guard let part else { return nil }
         let rows = try await queue.export(
-            batch: options.batch, window: window, includesRequestBodies: withBodies,
+            batch: options.batch, part: part, includesRequestBodies: withBodies,
             includesTimings: options.includesTimings)
         guard order == .completion else { return rows }
-        return rows?.sorted { left, right in
+        return rows.sorted { left, right in
             (left.outcome.time, left.line) < (right.outcome.time, right.line)
         }
     }
@@ -109,6 +112,34 @@ public struct Exporter: Sendable {
     private func rejectedAnswers(to rows: [ExportRow]) async throws -> [StoredAnswer?]? {
         guard let rejected = options.rejected else { return nil }
         return try await queue.answers(batch: rejected, customIDs: rows.map(\.customID))
+    }
+}
+
+/// What an export reads, one after the other.
+private struct ExportParts {
+    let exporter: Exporter
+    let order: ExportOptions.Order
+    let withBodies: Bool
+    private var window = 0
+    private var waiting: ArraySlice<ExportPart> = []
+
+    init(exporter: Exporter, order: ExportOptions.Order, withBodies: Bool) {
+        self.exporter = exporter
+        self.order = order
+        self.withBodies = withBodies
+    }
+
+    /// The next part; nil past the last.
+    mutating func next() async throws -> ExportPart? {
+        while waiting.isEmpty {
+            let parts = try await exporter.queue.exportParts(
+                batch: exporter.options.batch, window: window, byCompletion: order == .completion,
+                includesRequestBodies: withBodies, maximumBytes: exporter.options.partBytes)
+            guard let parts else { return nil }
+            window += 1
+            waiting = parts[...]
+        }
+        return waiting.popFirst()
     }
 }
 

@@ -52,7 +52,7 @@ extension Queue {
         batch: Int64, window: Int, includesRequestBodies: Bool = false, includesTimings: Bool = false
     ) async throws -> [ExportRow]? {
         let rows = try await perform { session -> [ExportRow]? in
-            guard let positions = try session.rows(FindWindow(batch: batch, number: window)).first else { return nil }
+            guard let positions = try session.window(window, of: batch) else { return nil }
             return try session.transaction { session in
                 // Each join is of two ranges of equal length: to compare each row with each, as a planner might that
                 // has no statistics yet and expects a handful of rows, would take minutes. Nor may it read whole
@@ -64,18 +64,28 @@ extension Queue {
                     """, name: "ForbidOtherPlans")
                 let rows = try session.rows(
                     ReadWindow(batch: batch, positions: positions, includesRequestBodies: includesRequestBodies))
-                guard includesTimings else { return rows.map(\.row) }
-                let tokens = Set(rows.compactMap(\.token)).sorted()
-                let timings = WindowTimings(try session.rows(ReadTimings(batch: batch, tokens: tokens)))
-                return rows.map(timings.adding(to:))
+                return includesTimings ? try session.addTimings(to: rows, of: batch) : rows.map(\.row)
             }
         }
         return rows?.sorted { $0.line < $1.line }
     }
 }
 
+extension PostgresSession {
+    /// The positions of a window; nil past the last.
+    func window(_ number: Int, of batch: Int64) throws -> Range<Int>? {
+        try rows(FindWindow(batch: batch, number: number)).first
+    }
+
+    func addTimings(to rows: [WindowRow], of batch: Int64) throws -> [ExportRow] {
+        let tokens = Set(rows.compactMap(\.token)).sorted()
+        let timings = WindowTimings(try self.rows(ReadTimings(batch: batch, tokens: tokens)))
+        return rows.map(timings.adding(to:))
+    }
+}
+
 /// A row of a window, and where its result's times are.
-private struct WindowRow: Sendable {
+struct WindowRow: Sendable {
     var row: ExportRow
     var position: Int
     /// Of the lease under which it was answered.
@@ -149,18 +159,13 @@ private struct FindWindow: Statement {
 /// however the planner joins them, it reads one window of each.
 private struct ReadWindow: Statement {
     static let sql = """
-        SELECT q.line, q.custom_id, CASE WHEN $4 THEN q.body END,
-               r.body, extract(epoch FROM r.finished_at)::bigint,
-               f.kind, f.status_code, f.error, extract(epoch FROM f.failed_at)::bigint,
-               (SELECT CASE WHEN b.is_expired THEN 6 WHEN b.state IN (3, 5) THEN 3 END FROM octavo.batches b
-                 WHERE b.id = $1),
-               q.position, r.token
-          FROM (SELECT * FROM octavo.requests WHERE batch_id = $1 AND position >= $2 AND position < $3
+        SELECT \(WindowRow.columns)
+          FROM (SELECT * FROM octavo.requests WHERE batch_id = $1 AND position >= $3 AND position < $4
                  ORDER BY batch_id, position) AS q
           LEFT JOIN octavo.results r
-            ON r.batch_id = $1 AND r.position = q.position AND r.position >= $2 AND r.position < $3
+            ON r.batch_id = $1 AND r.position = q.position AND r.position >= $3 AND r.position < $4
           LEFT JOIN octavo.failures f
-            ON f.batch_id = $1 AND f.position = q.position AND f.position >= $2 AND f.position < $3
+            ON f.batch_id = $1 AND f.position = q.position AND f.position >= $3 AND f.position < $4
            AND f.is_final AND r.token IS NULL
         """
     var batch: Int64
@@ -169,16 +174,30 @@ private struct ReadWindow: Statement {
 
     var parameters: [PostgresValue] {
         [
-            .int(batch), .int32(Int32(positions.lowerBound)), .int32(Int32(positions.upperBound)),
-            .bool(includesRequestBodies),
+            .int(batch), .bool(includesRequestBodies), .int32(Int32(positions.lowerBound)),
+            .int32(Int32(positions.upperBound)),
         ]
     }
 
-    static func decode(_ row: PostgresRow) throws -> WindowRow {
-        let exported = ExportRow(
+    static func decode(_ row: PostgresRow) throws -> WindowRow { try WindowRow(row) }
+}
+
+extension WindowRow {
+    /// What is read of a request `q`, its result `r` and its final failure `f`, in batch $1, with the request's body if $2.
+    static let columns = """
+        q.line, q.custom_id, CASE WHEN $2 THEN q.body END,
+        r.body, extract(epoch FROM r.finished_at)::bigint,
+        f.kind, f.status_code, f.error, extract(epoch FROM f.failed_at)::bigint,
+        (SELECT CASE WHEN b.is_expired THEN 6 WHEN b.state IN (3, 5) THEN 3 END FROM octavo.batches b WHERE b.id = $1),
+        q.position, r.token
+        """
+
+    init(_ row: PostgresRow) throws {
+        self.row = ExportRow(
             line: try row.int(0), customID: try row.string(1), body: try row.optionalString(2),
-            outcome: try outcome(row))
-        return WindowRow(row: exported, position: try row.int(10), token: try row.optionalInt(11))
+            outcome: try Self.outcome(row))
+        position = try row.int(10)
+        token = try row.optionalInt(11)
     }
 
     private static func outcome(_ row: PostgresRow) throws -> ExportRow.Outcome {

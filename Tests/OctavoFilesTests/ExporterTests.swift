@@ -98,6 +98,32 @@ import Testing
         }
     }
 
+    @Test(arguments: ExportOptions.Order.allCases, [1, 200, 1 << 20])
+    func `a window of large answers is read in parts, to the same bytes`(
+        order: ExportOptions.Order, partBytes: Int
+    ) async throws {
+        try await withTestQueue { queue, _, files in
+            let batch = try await batch(45, in: queue, files) { line in
+                line % 5 == 0 ? .failed : line > 36 ? .untouched : .finished
+            }
+            var parts = 0
+            for window in 0..<5 {
+                parts +=
+                    try await queue.exportParts(
+                        batch: batch, window: window, byCompletion: order == .completion, includesRequestBodies: true,
+                        maximumBytes: partBytes)?.count ?? 0
+            }
+            #expect(partBytes == 1 ? parts == 45 : partBytes == 200 ? (6..<45).contains(parts) : parts == 5)
+            for (name, bytes) in [("whole", 1 << 30), ("parts", partBytes)] {
+                _ = try await export(
+                    batch, from: queue, to: files.path("\(name).jsonl"), .set(\.order, order),
+                    .set(\.includesPrompt, true), .set(\.includesTimings, true), .set(\.partBytes, bytes))
+            }
+            #expect(try files.read("parts.jsonl") == files.read("whole.jsonl"))
+            #expect(try files.read("parts.errors.jsonl") == files.read("whole.errors.jsonl"))
+        }
+    }
+
     @Test func `failures go to a file of their own, and the counts add up`() async throws {
         try await withTestQueue { queue, _, files in
             let batch = try await batch(20, in: queue, files) { line in
