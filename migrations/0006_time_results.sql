@@ -50,3 +50,22 @@ SELECT t.batch_id, u.position, t.queue_seconds, u.compute_seconds, u.core_second
 
 COMMENT ON VIEW octavo.request_timings IS
     'One row per result that was timed: seconds in the queue, seconds of computing, core-seconds';
+
+-- Roles that were granted their privileges before: whoever may store results, and whoever may see how things stand.
+DO $$
+DECLARE
+    v_grant record;
+BEGIN
+    FOR v_grant IN
+        SELECT DISTINCT a.privilege_type AS privilege,
+               CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END AS grantee
+          FROM pg_catalog.pg_class c CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) AS a
+         WHERE c.oid = 'octavo.results'::regclass AND a.privilege_type = 'INSERT'
+            OR c.oid = 'octavo.batches'::regclass AND a.privilege_type = 'SELECT'
+    LOOP
+        EXECUTE format('GRANT %s ON octavo.timings TO %s', v_grant.privilege, v_grant.grantee);
+        IF v_grant.privilege = 'SELECT' THEN
+            EXECUTE format('GRANT SELECT ON octavo.request_timings TO %s', v_grant.grantee);
+        END IF;
+    END LOOP;
+END $$;

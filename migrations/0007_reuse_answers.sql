@@ -102,24 +102,22 @@ BEGIN
     RETURN v_count;
 END $$;
 
--- What the roles that `octavo database grant` made need beyond what they have.
+-- Roles that were granted their privileges before: whoever may store results, and whoever may submit batches.
 DO $$
 DECLARE
-    v_grantee regrole;
+    v_grant record;
 BEGIN
-    FOR v_grantee IN
-        SELECT DISTINCT a.grantee::regrole FROM pg_class c, aclexplode(c.relacl) a
-         WHERE c.oid = 'octavo.results'::regclass AND a.privilege_type = 'INSERT' AND a.grantee <> c.relowner
-           AND a.grantee <> 0
+    FOR v_grant IN
+        SELECT DISTINCT c.relname = 'results' AS is_worker,
+               CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END AS grantee
+          FROM pg_catalog.pg_class c CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) AS a
+         WHERE c.oid IN ('octavo.results'::regclass, 'octavo.requests'::regclass) AND a.privilege_type = 'INSERT'
     LOOP
-        EXECUTE format('GRANT SELECT, INSERT, UPDATE ON octavo.answers TO %s', v_grantee);
-        EXECUTE format('GRANT UPDATE (reused) ON octavo.batches TO %s', v_grantee);
-    END LOOP;
-    FOR v_grantee IN
-        SELECT DISTINCT a.grantee::regrole FROM pg_class c, aclexplode(c.relacl) a
-         WHERE c.oid = 'octavo.requests'::regclass AND a.privilege_type = 'INSERT' AND a.grantee <> c.relowner
-           AND a.grantee <> 0
-    LOOP
-        EXECUTE format('GRANT SELECT, DELETE ON octavo.answers TO %s', v_grantee);
+        IF v_grant.is_worker THEN
+            EXECUTE format('GRANT SELECT, INSERT, UPDATE ON octavo.answers TO %s', v_grant.grantee);
+            EXECUTE format('GRANT UPDATE (reused) ON octavo.batches TO %s', v_grant.grantee);
+        ELSE
+            EXECUTE format('GRANT SELECT, DELETE ON octavo.answers TO %s', v_grant.grantee);
+        END IF;
     END LOOP;
 END $$;

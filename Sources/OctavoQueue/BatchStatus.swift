@@ -52,7 +52,8 @@ extension BatchSummary {
     package init(id: Int64, name: String, source: String, state: BatchState, total: Int, done: Int, failed: Int) {
         self.init(
             id: id, name: name, source: source, model: nil, state: state, priority: 2, total: total, done: done,
-            failed: failed, reused: 0, windows: 1, promptTokens: 0, completionTokens: 0, createdAt: 0, weight: 1, readAt: 0)
+            failed: failed, reused: 0, windows: 1, promptTokens: 0, completionTokens: 0, createdAt: 0, weight: 1,
+            readAt: 0)
     }
 }
 

@@ -1740,6 +1740,25 @@ extension Migration {
 
                 COMMENT ON VIEW octavo.request_timings IS
                     'One row per result that was timed: seconds in the queue, seconds of computing, core-seconds';
+
+                -- Roles that were granted their privileges before: whoever may store results, and whoever may see how things stand.
+                DO $$
+                DECLARE
+                    v_grant record;
+                BEGIN
+                    FOR v_grant IN
+                        SELECT DISTINCT a.privilege_type AS privilege,
+                               CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END AS grantee
+                          FROM pg_catalog.pg_class c CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) AS a
+                         WHERE c.oid = 'octavo.results'::regclass AND a.privilege_type = 'INSERT'
+                            OR c.oid = 'octavo.batches'::regclass AND a.privilege_type = 'SELECT'
+                    LOOP
+                        EXECUTE format('GRANT %s ON octavo.timings TO %s', v_grant.privilege, v_grant.grantee);
+                        IF v_grant.privilege = 'SELECT' THEN
+                            EXECUTE format('GRANT SELECT ON octavo.request_timings TO %s', v_grant.grantee);
+                        END IF;
+                    END LOOP;
+                END $$;
                 """#),
         Migration(
             name: "0007_reuse_answers",
@@ -1848,25 +1867,23 @@ extension Migration {
                     RETURN v_count;
                 END $$;
 
-                -- What the roles that `octavo database grant` made need beyond what they have.
+                -- Roles that were granted their privileges before: whoever may store results, and whoever may submit batches.
                 DO $$
                 DECLARE
-                    v_grantee regrole;
+                    v_grant record;
                 BEGIN
-                    FOR v_grantee IN
-                        SELECT DISTINCT a.grantee::regrole FROM pg_class c, aclexplode(c.relacl) a
-                         WHERE c.oid = 'octavo.results'::regclass AND a.privilege_type = 'INSERT' AND a.grantee <> c.relowner
-                           AND a.grantee <> 0
+                    FOR v_grant IN
+                        SELECT DISTINCT c.relname = 'results' AS is_worker,
+                               CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END AS grantee
+                          FROM pg_catalog.pg_class c CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) AS a
+                         WHERE c.oid IN ('octavo.results'::regclass, 'octavo.requests'::regclass) AND a.privilege_type = 'INSERT'
                     LOOP
-                        EXECUTE format('GRANT SELECT, INSERT, UPDATE ON octavo.answers TO %s', v_grantee);
-                        EXECUTE format('GRANT UPDATE (reused) ON octavo.batches TO %s', v_grantee);
-                    END LOOP;
-                    FOR v_grantee IN
-                        SELECT DISTINCT a.grantee::regrole FROM pg_class c, aclexplode(c.relacl) a
-                         WHERE c.oid = 'octavo.requests'::regclass AND a.privilege_type = 'INSERT' AND a.grantee <> c.relowner
-                           AND a.grantee <> 0
-                    LOOP
-                        EXECUTE format('GRANT SELECT, DELETE ON octavo.answers TO %s', v_grantee);
+                        IF v_grant.is_worker THEN
+                            EXECUTE format('GRANT SELECT, INSERT, UPDATE ON octavo.answers TO %s', v_grant.grantee);
+                            EXECUTE format('GRANT UPDATE (reused) ON octavo.batches TO %s', v_grant.grantee);
+                        ELSE
+                            EXECUTE format('GRANT SELECT, DELETE ON octavo.answers TO %s', v_grant.grantee);
+                        END IF;
                     END LOOP;
                 END $$;
                 """#),

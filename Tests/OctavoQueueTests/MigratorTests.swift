@@ -18,8 +18,7 @@ import Testing
             // A literal does not end in a newline, a file does.
             #expect(embedded.sql + "\n" == file.sql, "run scripts/embed-migrations")
         }
-        let versions = Migration.embedded.map(\.version)
-        #expect(versions.first == 1 && versions == Set(versions).sorted())
+        #expect(Migration.embedded.map(\.version) == Array(1...files.count))
     }
 
     @Test func `migrating twice does nothing the second time`() async throws {

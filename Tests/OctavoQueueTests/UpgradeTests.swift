@@ -56,6 +56,39 @@ import Testing
         }
     }
 
+    @Test func `roles that were granted their privileges before have what newer tables need`() async throws {
+        try await TestDatabase.withDatabase { url in
+            let connection = QueueFixture.connect(url)
+            let fixture = QueueFixture(url: url, connection: connection, queue: Queue(connection))
+            try await Migrator(connection, migrations: Array(Migration.embedded.prefix(4))).migrate()
+            let role = try await fixture.strings("SELECT 'worker of ' || current_database()")[0]
+            try await connection.run { session in
+                try session.execute(
+                    """
+                    CREATE ROLE "\(role)";
+                    GRANT INSERT ON octavo.results, octavo.leases TO "\(role)";
+                    GRANT SELECT ON octavo.batches TO "\(role)"
+                    """)
+            }
+            try await Migrator(connection).migrate()
+            let granted = try await fixture.strings(
+                """
+                SELECT c.relname || ' ' || a.privilege_type FROM pg_class c, aclexplode(c.relacl) a
+                 WHERE c.relnamespace = 'octavo'::regnamespace AND a.grantee = '"\(role)"'::regrole
+                   AND c.relname NOT IN ('results', 'leases', 'batches') ORDER BY 1
+                """)
+            #expect(
+                granted == [
+                    "answers INSERT", "answers SELECT", "answers UPDATE", "request_timings SELECT", "timings INSERT",
+                    "timings SELECT", "virtual_clock SELECT", "virtual_clock UPDATE",
+                ])
+            try await connection.run { session in
+                try session.execute("DROP OWNED BY \"\(role)\"; DROP ROLE \"\(role)\"")
+            }
+            await connection.close()
+        }
+    }
+
     private static func finished(_ connection: PostgresConnection) async throws -> Int {
         try await connection.run { try $0.query("SELECT count(*) FROM octavo.results").only().int(0) }
     }
