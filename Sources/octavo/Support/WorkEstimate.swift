@@ -98,8 +98,8 @@ struct WorkEstimate: Sendable {
     private var prompts: String {
         let count = Format.count(enqueued.promptTokens)
         guard enqueued.areTokensExact else { return "\(count), since no tokenizer is at hand" }
-        let shared = enqueued.sharedTokens.map { ", of which \(Format.count($0)) are shared beginnings, computed once" }
-        return "\(count) exactly" + (shared ?? "")
+        guard let shared = enqueued.sharedTokens, shared > 0 else { return "\(count) exactly" }
+        return "\(count) exactly, of which \(Format.count(shared)) are shared beginnings, computed once"
     }
 
     private var answers: String {
