@@ -34,15 +34,17 @@ extension Fault {
 
     private static func loseReplies(_ trial: Trial) async throws {
         let before = trial.proxy.losses
-        trial.proxy.set(.losesReplies(to: "finish_v2", oneIn: 2))
         let total = try await trial.integer("SELECT sum(total)::bigint FROM octavo.batches")
+        let left = try await total - trial.endedCount()
+        trial.proxy.set(.losesReplies(to: "finish_v2", oneIn: 2))
         try await trial.wait(for: "ten replies to be lost") {
             if trial.proxy.losses >= before + 10 { return true }
             return try await trial.endedCount() == total
         }
         trial.proxy.set(.fair)
         let losses = trial.proxy.losses - before
-        trial.journal.check(losses > 0, "no reply was lost")
+        // After other faults, the work may be all but done.
+        trial.journal.check(losses > 0 || left < 100, "no reply was lost")
         trial.journal.remark("\(losses) replies lost")
     }
 

@@ -29,6 +29,19 @@ extension Fault {
             trial.journal.check(stubborn == 0, "\(stubborn) workers did not stop when asked to")
             extendLifetime(pooler)
         },
+        Fault(
+            "sigkill-among-identical",
+            "a worker is killed whose requests others wait for, to be answered by copies of one answer",
+            workload: .identical
+        ) { fault in
+            fault.isFast = true
+        } strike: { trial in
+            await kill(1, of: trial)
+            try await trial.drain(patience: .seconds(120))
+            let copied = try await trial.integer("SELECT reused FROM octavo.batches")
+            trial.journal.remark("\(copied) of 300 copied")
+            trial.journal.check(copied > 0, "nothing was copied")
+        },
         Fault("sigkill-all", "all workers are killed by SIGKILL at once, and started again two seconds later") {
             fault in
             fault.isComposable = true
@@ -130,6 +143,13 @@ extension Fault {
 
 extension Workload {
     /// For a model whose steps take a fraction of a millisecond.
+    /// Five requests of each kind, side by side and far apart.
+    fileprivate static let identical = {
+        var workload = Workload()
+        workload.distinct = workload.requests / 5
+        return workload
+    }()
+
     fileprivate static let longAnswers = {
         var workload = Workload(name: "long-answers")
         workload.requests = 200

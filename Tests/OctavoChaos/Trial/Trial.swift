@@ -78,6 +78,7 @@ struct Trial: Sendable {
         options.windowRows = 100
         options.maximumAttempts = workload.maximumAttempts
         options.priority = workload.priority
+        options.reusesAnswers = workload.distinct != nil
         guard let batch = try await Enqueuer(options, queue: queue).run().batchID else {
             throw TrialError("nothing was queued")
         }

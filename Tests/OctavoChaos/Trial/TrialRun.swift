@@ -70,7 +70,14 @@ struct TrialRun: Sendable {
 
     private func measure(_ report: inout FaultReport, _ fault: Fault, _ trial: Trial) async throws {
         let notes = trial.journal.notes
-        report.totalTokens = try await trial.integer("SELECT coalesce(sum(completion_tokens), 0) FROM octavo.results")
+        // Of identical requests, one answer has to be computed.
+        let isEveryAnswerComputed = fault.workload.distinct == nil
+        report.totalTokens = try await trial.integer(
+            """
+            SELECT coalesce(sum(completion_tokens), 0)
+              FROM (SELECT DISTINCT completion_tokens, body, \(isEveryAnswerComputed ? "batch_id, position" : "0")
+                      FROM octavo.results) AS computed
+            """)
         report.recomputedTokens = sampledTokens(inTrace: trial.trace) - report.totalTokens
         report.burnedAttempts = try await trial.integer("SELECT coalesce(sum(attempts), 0) FROM octavo.failures")
         if let struck = notes.struck {

@@ -8,6 +8,9 @@ struct Workload: Sendable, Hashable {
     var name = "prompts"
     /// How many requests.
     var requests = 300
+    /// How many of them are different, and computed if all goes well; the others say the same as one of these. If `nil`,
+    /// all are, and none is answered by a copy, whatever was answered before.
+    var distinct: Int?
     /// The longest answer, in tokens; the shortest is half as long.
     var longestAnswer = 48
     /// Requests that are bad for their worker, by index, and the character that makes them so.
@@ -32,19 +35,27 @@ struct Workload: Sendable, Hashable {
 
     /// The lines of the file.
     var lines: String {
+        let bodies = self.bodies
+        return (0..<requests).map { index in
+            var line = bodies[index % bodies.count]
+            line["custom_id"] = .string(Self.customID(index))
+            return JSONValue.object(line).jsonText + "\n"
+        }.joined()
+    }
+
+    /// The lines without names.
+    private var bodies: [JSONObject] {
         var random = SeededGenerator(seed: 1)
-        return (0..<requests).map { index -> String in
+        return (0..<(distinct ?? requests)).map { index in
             let letters = (0..<Int.random(in: 8...60, using: &random)).map { _ in
                 Character(UnicodeScalar(UInt8.random(in: UInt8(ascii: "a")...UInt8(ascii: "z"), using: &random)))
             }
-            let line: JSONValue = [
-                "custom_id": .string(Self.customID(index)),
+            return [
                 "prompt": .string(String(letters) + (poison[index].map { String($0) } ?? "")),
                 "max_tokens": .integer(Int.random(in: longestAnswer / 2...longestAnswer, using: &random)),
                 "seed": .integer(index), "ignore_eos": true,
             ]
-            return line.jsonText + "\n"
-        }.joined()
+        }
     }
 
     private static func customID(_ index: Int) -> String { "request-\(index)" }
