@@ -23,18 +23,15 @@ extension Queue {
         let (rows, progress) = try await perform { session in
             try session.transaction { session in
                 try session.execute(Self.indexesOnly, name: "ForbidOtherPlans")
-                var progress = ProgressCollector()
-                if try session.row(MayReadCheckpoints()) {
-                    for blob in try session.rows(LoadHeldCheckpoints(batch: batch.id)) { progress.add(blob) }
-                }
+                let mayRead = try session.row(MayReadCheckpoints())
+                let progress = HeldProgress(mayRead ? try session.rows(LoadHeldCheckpoints(batch: batch.id)) : [])
                 return (
                     try session.rows(SampleRequests(batch: batch.id, total: batch.total, stride: stride)), progress
                 )
             }
         }
         let requests = SampledRow.requests(rows) { position in
-            let samples = progress.progress(of: RequestKey(batchID: batch.id, position: position))
-            return samples.reduce(0) { $0 + $1.tokens.count }
+            progress.tokens(of: RequestKey(batchID: batch.id, position: position))
         }
         return BatchSample(
             requests: requests, scale: rows.isEmpty ? 1 : Double(batch.total) / Double(rows.count))
@@ -69,6 +66,26 @@ extension Queue {
                 return try body(session)
             }
         }
+    }
+}
+
+/// How far answers are that somebody is computing.
+private struct HeldProgress: Sendable {
+    private var collector = ProgressCollector()
+    /// What an answer has grown by since its last checkpoint, on average: by half of what a checkpoint adds.
+    private var growth = 0
+
+    /// Takes checkpoints in the order in which they were written.
+    init(_ blobs: [[UInt8]]) {
+        for blob in blobs { collector.add(blob) }
+        let entries = blobs.flatMap { CheckpointBlob.decode($0) ?? [] }
+        guard !entries.isEmpty else { return }
+        growth = entries.reduce(0) { $0 + $1.tokens.count } / (2 * entries.count)
+    }
+
+    /// The tokens of all choices; 0 for a request that is not known to be begun.
+    func tokens(of key: RequestKey) -> Int {
+        collector.progress(of: key).reduce(0) { $0 + $1.tokens.count + growth }
     }
 }
 
@@ -114,7 +131,7 @@ private struct SampledRow: Sendable {
                 request.progress = .failed
             } else {
                 let tokens = tokensGenerated(row.position)
-                if tokens > 0 { request.progress = .running(tokens: tokens) }
+                if tokens > 0 { request.progress = .running(tokens: min(tokens, row.limit)) }
             }
             return request
         }
