@@ -72,13 +72,16 @@ import Testing
                 for other in others {
                     group.addTask {
                         try await other.repair(finding)
-                        return try await other.claim(5)?.requests.count ?? 0
+                        var count = 0
+                        while let lease = try await other.claim(5) { count += lease.requests.count }
+                        return count
                     }
                 }
                 return try await group.reduce(0, +)
             }
-            // A claim passes over segments that another has in hand, and the smallest here has three requests.
-            #expect((12...20).contains(claimed))
+            // A claim may take less than it asked for, as it passes over segments that another has in hand; but together
+            // they take all that is unfinished, once.
+            #expect(claimed == 45)
             try await fixture.expectConsistent()
             while let lease = try await fixture.queue.claim(50) { try await fixture.queue.finish(lease) }
             try await fixture.expireLeases()
