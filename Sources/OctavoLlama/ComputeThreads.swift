@@ -1,10 +1,11 @@
 import Foundation
 import Synchronization
 
-/// A fixed team of threads that compute together: each call of `run` is one phase, ended by a barrier.
+/// A fixed team of threads that compute together: a call of `run` hands all of them the same work and returns when all are
+/// done. Within it they may meet at any number of barriers.
 ///
-/// Between phases the threads spin for some tens of microseconds, since the next phase of a step comes sooner than a
-/// sleeping thread could be woken; after that they sleep.
+/// A thread that waits spins for some tens of microseconds, since the others are there sooner than a sleeping thread could
+/// be woken; after that it sleeps.
 public final class ComputeThreads: Sendable {
     /// Threads in the team, the caller included.
     public let count: Int
@@ -14,7 +15,7 @@ public final class ComputeThreads: Sendable {
     public init(count: Int = ComputeThreads.availableProcessors) {
         precondition(count > 0, "a team needs a thread")
         self.count = count
-        team = Team(helpers: count - 1)
+        team = Team(count: count)
         for index in 1..<max(count, 1) {
             let thread = Thread { [team] in team.help(index: index) }
             thread.name = "octavo.compute.\(index)"
@@ -27,20 +28,23 @@ public final class ComputeThreads: Sendable {
 
     /// Runs `body` once on every thread of the team, with the thread's index, and returns when all are done.
     public func run(_ body: @Sendable (_ index: Int) -> Void) {
-        guard count > 1 else { return body(0) }
+        guard count > 1 else { return team.executeAlone(body) }
         withoutActuallyEscaping(body) { team.execute($0) }
     }
 
     /// Runs `body` for every item below `items`; a thread that is free takes the next.
     package func run(items: Int, _ body: @Sendable (_ thread: Int, _ item: Int) -> Void) {
-        let next = Atomic(0)
-        run { thread in
-            while true {
-                let item = next.add(1, ordering: .relaxed).oldValue
-                guard item < items else { return }
-                body(thread, item)
-            }
-        }
+        run { thread in self.takeItems(items) { body(thread, $0) } }
+    }
+
+    /// Waits until every thread of the team is here: what each wrote before, all may read after. To be called within `run`,
+    /// by all threads alike.
+    package func barrier() { team.barrier() }
+
+    /// Calls `body` for every item below `items` that no other thread has taken. To be called within `run`, by all threads
+    /// alike, and not twice without a barrier between.
+    package func takeItems(_ items: Int, _ body: (_ item: Int) -> Void) {
+        while let item = team.nextItem(below: items) { body(item) }
     }
 
     /// The part of `0..<total` that thread `index` takes, in whole multiples of `unit`.
@@ -70,45 +74,82 @@ public final class ComputeThreads: Sendable {
 private final class Team: @unchecked Sendable {
     typealias Body = @Sendable (Int) -> Void
 
-    private let helpers: Int
-    /// Counts phases; a helper waits for it to change.
+    private let count: Int
+    /// Counts what all threads go on from: the beginnings of runs, and barriers.
     private let phase = Atomic<Int>(0)
-    /// Helpers that have not finished the phase.
-    private let remaining = Atomic<Int>(0)
+    /// Threads that are at the next barrier.
+    private let arrived = Atomic<Int>(0)
+    /// The first item that no thread has taken since the phase began.
+    private let item = Atomic<Int>(0)
     private let sleepers = Atomic<Int>(0)
     private let wake = NSCondition()
     private let turn = NSLock()
     // Written by the caller of `execute` before `phase` changes and read by helpers after; nil dismisses them.
     private var body: Body?
 
-    /// About 50 microseconds of pauses: longer than any gap within a step.
+    /// About 50 microseconds of pauses: longer than most waits within a step.
     private static let spins = 2000
+    /// Turns given to other threads before a thread sleeps: a late one may be waiting for this CPU.
+    private static let yields = 200
 
-    init(helpers: Int) { self.helpers = helpers }
+    init(count: Int) { self.count = count }
 
     func execute(_ body: @escaping Body) {
         turn.withLock {
             self.body = body
-            remaining.store(helpers, ordering: .relaxed)
-            begin()
+            beginPhase()
             body(0)
-            var spins = 0
-            while remaining.load(ordering: .acquiring) > 0 {
-                spins += 1
-                if spins < Self.spins { Kernels.pause() } else { sched_yield() }
-            }
+            barrier()
             self.body = nil
+        }
+    }
+
+    /// The same for a team of one, to which nothing needs to be lent.
+    func executeAlone(_ body: (Int) -> Void) {
+        turn.withLock {
+            item.store(0, ordering: .relaxed)
+            body(0)
         }
     }
 
     func dismiss() {
         turn.withLock {
             body = nil
-            begin()
+            beginPhase()
         }
     }
 
-    private func begin() {
+    func help(index: Int) {
+        var seen = 0
+        while true {
+            wait(after: seen)
+            guard body != nil else { return }
+            body?(index)
+            seen = barrier()
+        }
+    }
+
+    /// Returns the number of the phase that follows.
+    @discardableResult
+    func barrier() -> Int {
+        // It cannot change before this thread has arrived.
+        let seen = phase.load(ordering: .relaxed)
+        if arrived.add(1, ordering: .acquiringAndReleasing).newValue == count {
+            arrived.store(0, ordering: .relaxed)
+            beginPhase()
+        } else {
+            wait(after: seen)
+        }
+        return seen + 1
+    }
+
+    func nextItem(below items: Int) -> Int? {
+        let next = item.add(1, ordering: .relaxed).oldValue
+        return next < items ? next : nil
+    }
+
+    private func beginPhase() {
+        item.store(0, ordering: .relaxed)
         phase.add(1, ordering: .sequentiallyConsistent)
         guard sleepers.load(ordering: .sequentiallyConsistent) > 0 else { return }
         wake.lock()
@@ -116,21 +157,10 @@ private final class Team: @unchecked Sendable {
         wake.unlock()
     }
 
-    func help(index: Int) {
-        var seen = 0
-        while true {
-            waitForPhase(after: seen)
-            seen += 1
-            guard body != nil else { return }
-            body?(index)
-            remaining.subtract(1, ordering: .releasing)
-        }
-    }
-
-    private func waitForPhase(after seen: Int) {
-        for _ in 0..<Self.spins {
+    private func wait(after seen: Int) {
+        for attempt in 0..<Self.spins + Self.yields {
             if phase.load(ordering: .acquiring) != seen { return }
-            Kernels.pause()
+            if attempt < Self.spins { Kernels.pause() } else { sched_yield() }
         }
         wake.lock()
         sleepers.add(1, ordering: .sequentiallyConsistent)

@@ -3,13 +3,13 @@ import OctavoEngine
 import OctavoWeights
 
 // The step's arithmetic, in the order in which a token meets it: embedding, then per layer attention and feed-forward,
-// then the head. Each `threads.run` is one phase between two barriers; threads split tokens, output channels or heads,
-// never a sum.
+// then the head. Each `phases.run` is one phase between two barriers; threads split tokens, output channels or heads,
+// never a sum. All else is done by every thread alike.
 
 extension LlamaRunner {
     /// Writes the tokens' embeddings to the residual stream.
-    func embed(_ tokens: [StepToken]) {
-        threads.run { [self] index in
+    func embed(_ tokens: [StepToken], _ phases: StepPhases) {
+        phases.run { [self] index in
             for row in threads.share(tokens.count, index: index) {
                 let token = Int(tokens[row].id)
                 precondition(token >= 0 && token < model.embedding.rows, "token \(token) is not in the vocabulary")
@@ -21,9 +21,9 @@ extension LlamaRunner {
     }
 
     /// Computes the angles by which the tokens' queries and keys turn.
-    func computeAngles(_ tokens: [StepToken]) {
+    func computeAngles(_ tokens: [StepToken], _ phases: StepPhases) {
         let half = model.configuration.headDimension / 2
-        threads.run { [self] index in
+        phases.run { [self] index in
             for row in threads.share(tokens.count, index: index) {
                 Kernels.rotation(
                     position: tokens[row].position, inverseFrequencies: model.inverseFrequencies,
@@ -36,44 +36,48 @@ extension LlamaRunner {
     ///
     /// - Parameter apart: whether no stretch follows another of its sequence, so that none waits for the keys and values
     ///   that another stores.
-    func attend(_ layer: Int, _ tokens: [StepToken], _ stretches: [Stretch], apart: Bool = false) {
+    func attend(
+        _ layer: Int, _ tokens: [StepToken], _ stretches: [Stretch], apart: Bool = false, _ phases: StepPhases
+    ) {
         let weights = model.layers[layer]
         multiply(
             normalizedRows(tokens.count), at: .attention(layer), by: weights.queryKeyValue,
-            into: memory.queryKeyValue.base, stride: memory.queryKeyValueStride
+            into: memory.queryKeyValue.base, stride: memory.queryKeyValueStride, phases
         ) { [self] row, output in normalize(row, weight: weights.attentionNorm, into: output) }
         if apart {
-            attendHeads(layer, stretches, storing: tokens)
+            attendHeads(layer, stretches, storing: tokens, phases)
         } else {
-            rotateAndStore(layer, tokens)
-            attendHeads(layer, stretches)
+            rotateAndStore(layer, tokens, phases)
+            attendHeads(layer, stretches, phases)
         }
         let mixed = FloatRows(
             base: memory.attention.base, count: tokens.count,
             width: model.configuration.headCount * model.configuration.headDimension, stride: memory.attentionStride)
-        multiplyAndAdd(mixed, at: .attentionOutput(layer), by: weights.attentionOutput) { row, _ in
+        multiplyAndAdd(mixed, at: .attentionOutput(layer), by: weights.attentionOutput, phases) { row, _ in
             UnsafePointer(mixed[row])
         }
     }
 
     /// x = x + down(silu(gate(norm(x))) * up(norm(x))).
-    func feedForward(_ layer: Int, _ tokens: [StepToken]) {
+    func feedForward(_ layer: Int, _ tokens: [StepToken], _ phases: StepPhases) {
         let weights = model.layers[layer]
         multiply(
             normalizedRows(tokens.count), at: .feedForward(layer), by: weights.gateUp, into: memory.gateUp.base,
-            stride: 2 * memory.intermediate
+            stride: 2 * memory.intermediate, phases
         ) { [self] row, output in normalize(row, weight: weights.feedForwardNorm, into: output) }
         let gated = FloatRows(
             base: memory.gated.base, count: tokens.count, width: model.configuration.intermediateSize,
             stride: memory.gatedStride)
-        multiplyAndAdd(gated, at: .down(layer), by: weights.down) { [self] row, output in gate(row, into: output) }
+        multiplyAndAdd(gated, at: .down(layer), by: weights.down, phases) { [self] row, output in
+            gate(row, into: output)
+        }
         observe?(.block(layer), residualRows(tokens.count))
     }
 
     /// Computes the logits of some tokens, in order.
-    func computeLogits(_ rows: ArraySlice<Int>) {
+    func computeLogits(_ rows: ArraySlice<Int>, _ phases: StepPhases) {
         precondition(rows.count <= maximumStepLogits, "\(rows.count) rows of logits are too many at a time")
-        threads.run { [self] index in
+        phases.run { [self] index in
             for output in threads.share(rows.count, index: index) {
                 let normalized = memory.outputs.base + output * memory.hidden
                 kernels.normalize(
@@ -87,13 +91,13 @@ extension LlamaRunner {
                     row: output)
             }
         }
-        multiply(outputs: rows.count, byHead: model.head)
-        findLargest(rows.count)
+        multiply(outputs: rows.count, byHead: model.head, phases)
+        findLargest(rows.count, phases)
     }
 
     /// Multiplies the outputs that are prepared by the head.
-    func multiply(outputs count: Int, byHead head: LinearLayer) {
-        threads.run { [self] index in
+    func multiply(outputs count: Int, byHead head: LinearLayer, _ phases: StepPhases) {
+        phases.run { [self] index in
             switch head {
             case .int8(let head):
                 kernels.multiply(
@@ -110,8 +114,8 @@ extension LlamaRunner {
     }
 
     /// Finds the largest logit of each row.
-    func findLargest(_ count: Int) {
-        threads.run { [self] index in
+    func findLargest(_ count: Int, _ phases: StepPhases) {
+        phases.run { [self] index in
             for row in threads.share(count, index: index) {
                 memory.largestLogits.base[row] = kernels.largest(logits(ofRow: row)).map(Int32.init) ?? -1
             }
@@ -158,8 +162,8 @@ extension LlamaRunner {
 
 extension LlamaRunner {
     /// Rotates queries and keys, and stores keys and values in the cache.
-    private func rotateAndStore(_ layer: Int, _ tokens: [StepToken]) {
-        threads.run { [self] index in
+    private func rotateAndStore(_ layer: Int, _ tokens: [StepToken], _ phases: StepPhases) {
+        phases.run { [self] index in
             for row in threads.share(tokens.count, index: index) {
                 for head in 0..<model.configuration.keyValueHeadCount { rotateAndStore(layer, tokens[row], row, head) }
             }
@@ -201,10 +205,12 @@ extension LlamaRunner {
     /// differ in cost.
     ///
     /// - Parameter tokens: of the stretches, if their queries, keys and values are still to be rotated and stored.
-    func attendHeads(_ layer: Int, _ stretches: [Stretch], storing tokens: [StepToken] = []) {
+    func attendHeads(
+        _ layer: Int, _ stretches: [Stretch], storing tokens: [StepToken] = [], _ phases: StepPhases
+    ) {
         let sizes = model.configuration
         let group = sizes.headCount / sizes.keyValueHeadCount
-        threads.run(items: stretches.count * sizes.keyValueHeadCount) { [self] thread, item in
+        phases.run(items: stretches.count * sizes.keyValueHeadCount) { [self] thread, item in
             let (head, index) = item.quotientAndRemainder(dividingBy: stretches.count)
             let stretch = stretches[index]
             if !tokens.isEmpty {

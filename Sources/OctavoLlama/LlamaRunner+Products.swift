@@ -12,33 +12,39 @@ extension LlamaRunner {
     /// - Parameter site: whose rows these are, for those who watch.
     func multiply(
         _ rows: FloatRows, at site: LayerSite, by layer: LinearLayer, into output: UnsafeMutablePointer<Float>,
-        stride: Int, accumulates: Bool = false, _ compute: RowWork
+        stride: Int, accumulates: Bool = false, _ phases: StepPhases, _ compute: RowWork
     ) {
         if case .int8(let matrix) = layer, rows.count == 1, observe == nil {
             return multiplySingleRow(
-                rows, by: matrix, into: output, stride: stride, accumulates: accumulates, compute)
+                rows, by: matrix, into: output, stride: stride, accumulates: accumulates, phases, compute)
         }
-        prepare(rows, for: layer, compute)
+        prepare(rows, for: layer, phases, compute)
         observe?(site, rows)
-        multiply(rows, by: layer, into: output, stride: stride, accumulates: accumulates)
+        multiply(rows, by: layer, into: output, stride: stride, accumulates: accumulates, phases)
     }
 
     /// The same, added to the residual stream.
-    func multiplyAndAdd(_ rows: FloatRows, at site: LayerSite, by layer: LinearLayer, _ compute: RowWork) {
+    func multiplyAndAdd(
+        _ rows: FloatRows, at site: LayerSite, by layer: LinearLayer, _ phases: StepPhases, _ compute: RowWork
+    ) {
         switch layer {
         case .int8:
             multiply(
                 rows, at: site, by: layer, into: memory.residual.base, stride: memory.hidden, accumulates: true,
-                compute)
+                phases, compute)
         case .float:
-            multiply(rows, at: site, by: layer, into: memory.normalized.base, stride: memory.hidden, compute)
-            for index in 0..<rows.count * memory.hidden { memory.residual.base[index] += memory.normalized.base[index] }
+            multiply(rows, at: site, by: layer, into: memory.normalized.base, stride: memory.hidden, phases, compute)
+            phases.run { [self] thread in
+                for index in threads.share(rows.count * memory.hidden, index: thread) {
+                    memory.residual.base[index] += memory.normalized.base[index]
+                }
+            }
         }
     }
 
     /// Computes each row of a linear layer's input and, if the layer is INT8, quantizes it while it is in the cache.
-    func prepare(_ rows: FloatRows, for layer: LinearLayer, _ compute: RowWork) {
-        threads.run { [self] index in
+    func prepare(_ rows: FloatRows, for layer: LinearLayer, _ phases: StepPhases, _ compute: RowWork) {
+        phases.run { [self] index in
             for row in threads.share(rows.count, index: index) {
                 let values = compute(row, rows[row])
                 guard case .int8(let matrix) = layer else { continue }
@@ -50,10 +56,10 @@ extension LlamaRunner {
     /// Multiplies rows that are prepared.
     func multiply(
         _ rows: FloatRows, by layer: LinearLayer, into output: UnsafeMutablePointer<Float>, stride: Int,
-        accumulates: Bool = false
+        accumulates: Bool = false, _ phases: StepPhases
     ) {
         let output = FloatRows(base: output, count: rows.count, width: stride, stride: stride)
-        threads.run { [self] index in
+        phases.run { [self] index in
             switch layer {
             case .int8(let matrix):
                 kernels.multiply(
@@ -73,10 +79,10 @@ extension LlamaRunner {
     /// Every thread computes row 0 in the memory of a row of its own, behind those of the step.
     private func multiplySingleRow(
         _ rows: FloatRows, by matrix: QuantizedMatrix, into output: UnsafeMutablePointer<Float>, stride: Int,
-        accumulates: Bool, _ compute: RowWork
+        accumulates: Bool, _ phases: StepPhases, _ compute: RowWork
     ) {
         let output = FloatRows(base: output, count: 1, width: stride, stride: stride)
-        threads.run { [self] index in
+        phases.run { [self] index in
             let own = memory.activations(for: matrix).dropping(rows: 1 + index)
             kernels.quantize(compute(0, rows[1 + index]), count: rows.width, into: own, row: 0)
             kernels.multiply(

@@ -107,22 +107,33 @@ public final class LlamaRunner: ModelRunner, @unchecked Sendable {
         divide(layout.tokens, into: &layout.stretches)
         let (tokens, stretches, outputs) = (layout.tokens, layout.stretches, layout.outputs)
         precondition(tokens.count <= maximumStepTokens, "a step of \(tokens.count) tokens is too long")
-        embed(tokens)
-        computeAngles(tokens)
         let apart = layout.areStretchesApart()
-        for layer in model.layers.indices {
-            attend(layer, tokens, stretches, apart: apart)
-            feedForward(layer, tokens)
+        runPhases { [self] phases in
+            embed(tokens, phases)
+            computeAngles(tokens, phases)
+            for layer in model.layers.indices {
+                attend(layer, tokens, stretches, apart: apart, phases)
+                feedForward(layer, tokens, phases)
+            }
         }
         // A block at a time, so that memory for logits does not grow with what is asked for.
         for start in stride(from: 0, to: outputs.count, by: maximumStepLogits) {
             let block = outputs[start...].prefix(maximumStepLogits)
-            computeLogits(block)
+            runPhases { [self] phases in computeLogits(block, phases) }
             try body(
                 Logits(
                     lending: UnsafeBufferPointer(start: memory.logits.base, count: memory.logits.count),
                     count: block.count, vocabularySize: vocabularySize, stride: memory.logitsStride,
                     largest: UnsafeBufferPointer(start: memory.largestLogits.base, count: block.count)))
+        }
+    }
+
+    /// Runs phases that follow one another. An observer is called by one thread, and may use the others.
+    private func runPhases(_ body: @Sendable (StepPhases) -> Void) {
+        if observe == nil {
+            StepPhases.onEveryThread(threads, body)
+        } else {
+            body(StepPhases(handingTo: threads))
         }
     }
 

@@ -50,6 +50,56 @@ import Testing
         }
     }
 
+    @Test(arguments: [1, 2, 3, 5])
+    func `what threads wrote before a barrier, all read after it`(count: Int) {
+        let threads = ComputeThreads(count: count)
+        let size = 60
+        let (first, second) = (AlignedBuffer<Int>(count: size), AlignedBuffer<Int>(count: size))
+        let wrong = Atomic(0)
+        threads.run { index in
+            for round in 0..<1000 {
+                for element in threads.share(size, index: index) { first.base[element] = round + element }
+                threads.barrier()
+                for element in threads.share(size, index: index) {
+                    second.base[element] = first.base[size - 1 - element]
+                }
+                threads.barrier()
+                for element in 0..<size where second.base[element] != round + size - 1 - element {
+                    wrong.add(1, ordering: .relaxed)
+                }
+            }
+        }
+        #expect(wrong.load(ordering: .relaxed) == 0)
+    }
+
+    @Test(arguments: [1, 2, 4])
+    func `every item is taken once, after each barrier anew`(count: Int) {
+        let threads = ComputeThreads(count: count)
+        let (rounds, items) = (300, 17)
+        let taken = (0..<items).map { _ in Counter() }
+        threads.run { _ in
+            for _ in 0..<rounds {
+                threads.takeItems(items) { taken[$0].value.add(1, ordering: .relaxed) }
+                threads.barrier()
+            }
+        }
+        threads.run(items: items) { _, item in taken[item].value.add(1, ordering: .relaxed) }
+        #expect(taken.map { $0.value.load(ordering: .relaxed) } == Array(repeating: rounds + 1, count: items))
+    }
+
+    @Test func `a thread that comes late to a barrier finds those asleep that wait for it`() {
+        let threads = ComputeThreads(count: 3)
+        let met = Atomic(0)
+        for round in 0..<6 {
+            threads.run { index in
+                if index == round % 3 { Thread.sleep(forTimeInterval: 0.03) }
+                threads.barrier()
+                met.add(1, ordering: .relaxed)
+            }
+        }
+        #expect(met.load(ordering: .relaxed) == 18)
+    }
+
     @Test(.timeLimit(.minutes(5)))
     func `thousands of phases end, with more threads than processors`() {
         let threads = ComputeThreads(count: 4)
@@ -96,4 +146,8 @@ import Testing
             #expect(calls.load(ordering: .relaxed) == (count % 2 == 0 ? threads.count : 0))
         }
     }
+}
+
+private final class Counter: Sendable {
+    let value = Atomic(0)
 }

@@ -28,10 +28,11 @@ extension LlamaRunner {
         var layout = StepLayout()
         place([StepRow(sequence: sequence, tokens: ids[...], logitsCount: 0)], into: &layout)
         divide(layout.tokens, into: &layout.stretches)
-        computeAngles(layout.tokens)
+        let phases = StepPhases(handingTo: threads)
+        computeAngles(layout.tokens, phases)
         memory.residual.base.update(from: residual, count: count * memory.hidden)
-        attend(0, layout.tokens, layout.stretches)
-        feedForward(0, layout.tokens)
+        attend(0, layout.tokens, layout.stretches, phases)
+        feedForward(0, layout.tokens, phases)
         residual.update(from: memory.residual.base, count: count * memory.hidden)
     }
 }

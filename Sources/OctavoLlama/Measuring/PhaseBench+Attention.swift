@@ -45,8 +45,8 @@ extension PhaseBench {
         let kind = which.positions > 1 ? ("prefill", "\(which.positions)") : ("decode", "\(which.batch)")
         measure(
             Workload(name: "attention", parameters: [kind, ("context", "\(which.context)")], cost: cost) {
-                [runner] repetition in
-                runner.attendHeads(0, batches[repetition % batches.count])
+                [runner, phases] repetition in
+                runner.attendHeads(0, batches[repetition % batches.count], phases)
             })
     }
 

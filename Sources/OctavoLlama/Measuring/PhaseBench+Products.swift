@@ -53,11 +53,14 @@ extension PhaseBench {
         let input = runner.normalizedRows(rows)
         switch product {
         case .queryKeyValue:
-            runner.multiply(input, by: layer, into: memory.queryKeyValue.base, stride: memory.queryKeyValueStride)
-        case .gateUp: runner.multiply(input, by: layer, into: memory.gateUp.base, stride: 2 * memory.intermediate)
+            runner.multiply(
+                input, by: layer, into: memory.queryKeyValue.base, stride: memory.queryKeyValueStride, phases)
+        case .gateUp:
+            runner.multiply(input, by: layer, into: memory.gateUp.base, stride: 2 * memory.intermediate, phases)
         case .attentionOutput, .down:
-            runner.multiply(input, by: layer, into: memory.residual.base, stride: memory.hidden, accumulates: true)
-        case .head: runner.multiply(outputs: rows, byHead: layer)
+            runner.multiply(
+                input, by: layer, into: memory.residual.base, stride: memory.hidden, accumulates: true, phases)
+        case .head: runner.multiply(outputs: rows, byHead: layer, phases)
         }
     }
 

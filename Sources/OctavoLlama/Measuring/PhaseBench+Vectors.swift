@@ -22,8 +22,8 @@ extension PhaseBench {
         let rows = runner.normalizedRows(count)
         measure(
             Workload(name: "rms norm and quantize", parameters: parameters(count, warm), cost: cost) {
-                [runner, block] _ in
-                runner.prepare(rows, for: block.queryKeyValue) {
+                [runner, block, phases] _ in
+                runner.prepare(rows, for: block.queryKeyValue, phases) {
                     runner.normalize($0, weight: block.attentionNorm, into: $1)
                 }
             })
@@ -38,8 +38,8 @@ extension PhaseBench {
             base: memory.gated.base, count: count, width: sizes.intermediateSize, stride: memory.gatedStride)
         measure(
             Workload(name: "silu, multiply and quantize", parameters: parameters(count, warm), cost: cost) {
-                [runner, block] _ in
-                runner.prepare(rows, for: block.down) { runner.gate($0, into: $1) }
+                [runner, block, phases] _ in
+                runner.prepare(rows, for: block.down, phases) { runner.gate($0, into: $1) }
             })
     }
 
@@ -47,8 +47,8 @@ extension PhaseBench {
         fill(memory.logits, count * memory.logitsStride)
         let cost = cost(elements: count * sizes.vocabularySize, operations: 1, bytes: 4, warm)
         measure(
-            Workload(name: "largest logit", parameters: parameters(count, warm), cost: cost) { [runner] _ in
-                runner.findLargest(count)
+            Workload(name: "largest logit", parameters: parameters(count, warm), cost: cost) { [runner, phases] _ in
+                runner.findLargest(count, phases)
             })
     }
 

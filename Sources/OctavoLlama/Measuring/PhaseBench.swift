@@ -30,6 +30,7 @@ package final class PhaseBench {
     static let (mostTokens, mostLogits) = (512, 64)
 
     var memory: StepMemory { runner.memory }
+    var phases: StepPhases { StepPhases(handingTo: runner.threads) }
     var shape: KVCache.Shape { runner.cache.shape }
 
     /// - Parameters:
