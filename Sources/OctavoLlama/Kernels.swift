@@ -281,11 +281,12 @@ extension Kernels {
     /// Multiplies one head by a Hadamard matrix, block by block; see `hadamard` in the header.
     package func hadamard(_ x: UnsafeMutablePointer<Float>, count: Int) { table.pointee.hadamard(x, count) }
 
-    /// Packs row `channel` of an INT8 matrix.
+    /// Packs at most 16 rows of an INT8 matrix, `[rows][count]`, into a panel; see the header.
     package static func pack(
-        _ row: UnsafePointer<Int8>, count: Int, depth: Int, channel: Int, into panels: UnsafeMutablePointer<UInt8>
+        _ values: UnsafePointer<Int8>, rows: Int, count: Int, depth: Int, into panel: UnsafeMutablePointer<UInt8>
     ) {
-        octavo_pack_int8_row(row, count, depth, channel, panels)
+        precondition(rows >= 0 && rows <= Self.panel && count >= 0 && count <= depth)
+        octavo_pack_int8_panel(values, rows, count, depth, panel)
     }
 
     /// Tells the CPU that this thread spins.

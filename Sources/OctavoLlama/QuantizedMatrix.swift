@@ -56,26 +56,31 @@ package final class QuantizedMatrix: Sendable {
 
     /// Weights of zero stand as 128; channels of the padding are packed so, too.
     private func pack(_ matrix: any WeightRows, from firstChannel: Int, threads: ComputeThreads) {
-        let (depth, panels, scales) = (depth, panels, scales)
+        let (depth, panels, scales, stored) = (depth, panels, scales, matrix.channelScales)
         threads.run { index in
-            let row = AlignedBuffer<Float>(count: matrix.columns)
-            let quantized = AlignedBuffer<Int8>(count: matrix.columns)
-            let values = UnsafeMutableBufferPointer(start: row.base, count: matrix.columns)
-            let integers = UnsafeMutableBufferPointer(start: quantized.base, count: matrix.columns)
-            for channel in threads.share(Kernels.padded(matrix.rows), index: index, unit: Kernels.panel) {
-                if channel < matrix.rows {
-                    if let stored = matrix.channelScales {
-                        matrix.readInt8(rows: channel..<channel + 1, into: integers)
-                        scales.base[firstChannel + channel] = stored[channel]
-                    } else {
+            let row = AlignedBuffer<Float>(count: stored == nil ? matrix.columns : 0)
+            let values = UnsafeMutableBufferPointer(start: row.base, count: row.count)
+            let quantized = AlignedBuffer<Int8>(count: Kernels.panel * matrix.columns)
+            let integers = UnsafeMutableBufferPointer(start: quantized.base, count: quantized.count)
+            let share = threads.share(Kernels.padded(matrix.rows), index: index, unit: Kernels.panel)
+            for first in stride(from: share.lowerBound, to: share.upperBound, by: Kernels.panel) {
+                let channels = first..<min(first + Kernels.panel, matrix.rows)
+                let target = scales.base + firstChannel
+                if let stored {
+                    matrix.readInt8(rows: channels, into: integers)
+                    for channel in channels { target[channel] = stored[channel] }
+                } else {
+                    for channel in channels {
                         matrix.read(rows: channel..<channel + 1, into: values)
-                        scales.base[firstChannel + channel] = Quantizer.quantize(
-                            UnsafeBufferPointer(values), into: integers)
+                        let start = (channel - first) * matrix.columns
+                        target[channel] = Quantizer.quantize(
+                            UnsafeBufferPointer(values),
+                            into: UnsafeMutableBufferPointer(rebasing: integers[start..<start + matrix.columns]))
                     }
                 }
                 Kernels.pack(
-                    quantized.base, count: channel < matrix.rows ? matrix.columns : 0, depth: depth,
-                    channel: firstChannel + channel, into: panels.base)
+                    quantized.base, rows: channels.count, count: matrix.columns, depth: depth,
+                    into: panels.base + (firstChannel + first) * depth)
             }
         }
     }

@@ -88,7 +88,7 @@ typedef struct {
 enum { DEEPEST = 65536 };
 
 static void compare_product(const octavo_kernels *s, const octavo_kernels *t, product shape) {
-    static int8_t a[3 * DEEPEST], row[DEEPEST];
+    static int8_t a[3 * DEEPEST], rows[16 * DEEPEST];
     static uint8_t w[16 * DEEPEST];
     static float a_scale[17 * 24], w_scale[7 * 16];
     static int32_t a_sum[17 * 24];
@@ -104,9 +104,9 @@ static void compare_product(const octavo_kernels *s, const octavo_kernels *t, pr
     for (size_t n = 0; n < shape.panels * 16; n++) {
         for (size_t k = 0; k < depth; k++) {
             int value = (int)(next_random() % 256) - 128;
-            row[k] = (int8_t)(!shape.is_extreme ? value : value < 0 ? -128 : 127);
+            rows[n % 16 * depth + k] = (int8_t)(!shape.is_extreme ? value : value < 0 ? -128 : 127);
         }
-        octavo_pack_int8_row(row, depth, depth, n, w);
+        if (n % 16 == 15) octavo_pack_int8_panel(rows, 16, depth, depth, w + n / 16 * 16 * depth);
         w_scale[n] = random_float();
     }
     fill(x, MOST, room);

@@ -106,10 +106,11 @@ private struct IntegerProduct {
         self.depth = depth
         matrix = QuantizedMatrix(depth: depth, panelCount: panels, groupCount: groups)
         let channels = panels * Kernels.panel
-        // The last columns are padding, and the last channel a row shorter still.
+        // The last columns are padding, and so is the last channel.
+        let columns = depth - 7
         weights = (0..<channels).map { channel in
             let sign = Bool.random(using: &generator)
-            return (0..<depth - (channel == channels - 1 ? 7 : 0)).map { _ in
+            return (0..<(channel == channels - 1 ? 0 : columns)).map { _ in
                 isExtreme ? (sign ? -128 : 127) : Int8.random(in: -128...127, using: &generator)
             }
         }
@@ -120,10 +121,13 @@ private struct IntegerProduct {
         }
         scales = (0..<rows * groups).map { _ in Float.random(in: 1e-5...3, using: &generator) }
         before = [Float].random(rows * (channels + 5), in: -4...4, using: &generator)
-        for (channel, row) in weights.enumerated() {
-            Kernels.pack(row, count: row.count, depth: depth, channel: channel, into: matrix.panels.base)
-            matrix.scales.base[channel] = Float.random(in: 1e-4...1e-1, using: &generator)
+        for first in Swift.stride(from: 0, to: channels, by: Kernels.panel) {
+            let rows = weights[first..<first + Kernels.panel].filter { !$0.isEmpty }
+            Kernels.pack(
+                Array(rows.joined()), rows: rows.count, count: columns, depth: depth,
+                into: matrix.panels.base + first * depth)
         }
+        for channel in 0..<channels { matrix.scales.base[channel] = Float.random(in: 1e-4...1e-1, using: &generator) }
     }
 
     /// The rows of the output, columns beyond the matrix included.
@@ -164,7 +168,7 @@ private struct IntegerProduct {
                 for group in 0..<matrix.groupCount {
                     let width = depth / matrix.groupCount
                     var sum = 0
-                    for index in group * width..<min((group + 1) * width, weights.count) {
+                    for index in weights.indices.clamped(to: group * width..<(group + 1) * width) {
                         sum += Int(weights[index]) * Int(values[row * depth + index])
                     }
                     total.addProduct(Float(sum), scales[row * matrix.groupCount + group])

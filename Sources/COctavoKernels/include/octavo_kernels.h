@@ -177,9 +177,9 @@ typedef struct {
 /// OCTAVO_MOST_TABLES. Returns their number.
 size_t octavo_available_kernels(const octavo_kernels **tables);
 
-/// Packs one row of INT8 weights into the panels that int8_matmul reads: channel `channel` of [panels * 16].
-/// `count` values of w are copied; the padding up to `depth` is set to stand for zero.
-void octavo_pack_int8_row(const int8_t *w, size_t count, size_t depth, size_t channel, uint8_t *panels);
+/// Packs INT8 weights, [rows][count], into a panel that int8_matmul reads, [depth / 4][16][4]. At most 16 rows; the
+/// padding, up to 16 rows and `depth` values of each, is set to stand for zero.
+void octavo_pack_int8_panel(const int8_t *w, size_t rows, size_t count, size_t depth, uint8_t *panel);
 
 /// The cosines and sines of position * inverse_frequency[i], the product rounded to f32 as in the reference
 /// implementations, each the correctly rounded f32 but for one in about 2^25.
