@@ -1,7 +1,7 @@
 // Attention over a cache of f32, f16 or INT8, written once over the sixteen lanes of an instruction set.
 //
 // Two passes over the blocks of a sequence, the keys' and the values': each block is read once for all queries, which
-// keep their sums in registers while they meet it, and the next one is fetched meanwhile.
+// keep their sums in registers while they meet it, and the next one is fetched meanwhile, be it the next call's.
 #pragma once
 
 /// How keys and values are stored. A constant wherever a function takes it, as are the numbers N of queries and VECTORS of
@@ -74,12 +74,12 @@ static inline void write_mixed(const octavo_attention *p, size_t index) {
     __builtin_memcpy(out, mixed, p->head_dimension * sizeof(float));
 }
 
-/// Calls FUNCTION(..., index, n) for groups of n = 8, 4, 3, 2 or 1 of COUNT queries; n is a constant in every call.
+/// Calls FUNCTION(..., index, n) for groups of n = 6, 4, 3, 2 or 1 of COUNT queries; n is a constant in every call.
 #define FOR_QUERIES(FUNCTION, COUNT, ...)                                                                          \
     do {                                                                                                           \
         size_t index = 0, queries = COUNT;                                                                         \
-        if (OCTAVO_QUERY_TILE >= 8)                                                                                \
-            for (; index + 8 <= queries; index += 8) FUNCTION(__VA_ARGS__, index, 8);                              \
+        if (OCTAVO_QUERY_TILE >= 6)                                                                                \
+            for (; index + 6 <= queries; index += 6) FUNCTION(__VA_ARGS__, index, 6);                              \
         for (; index + 4 <= queries; index += 4) FUNCTION(__VA_ARGS__, index, 4);                                  \
         if (index + 3 == queries) FUNCTION(__VA_ARGS__, index, 3), index += 3;                                     \
         for (; index + 2 <= queries; index += 2) FUNCTION(__VA_ARGS__, index, 2);                                  \
@@ -94,8 +94,8 @@ static inline void write_mixed(const octavo_attention *p, size_t index) {
 ALWAYS_INLINE void score_vectors(
     const octavo_attention *p, const void *keys, const void *next, size_t start, size_t t, size_t index,
     const enum cached_type TYPE, const int N, const int VECTORS) {
-    lanes sums[8][4];
-    const float *queries[8];
+    lanes sums[6][4];
+    const float *queries[6];
     UNROLLED for (int n = 0; n < N; n++) {
         queries[n] = query_at(p, index + n);
         UNROLLED for (int v = 0; v < VECTORS; v++) sums[n][v] = lanes_zero();
@@ -135,8 +135,8 @@ ALWAYS_INLINE void score_block(
 ALWAYS_INLINE void mix_vectors(
     const octavo_attention *p, const void *values, const void *next, size_t start, size_t from, size_t to, size_t d,
     size_t index, const enum cached_type TYPE, const int N, const int VECTORS) {
-    lanes sums[8][4];
-    const float *weights[8];
+    lanes sums[6][4];
+    const float *weights[6];
     UNROLLED for (int n = 0; n < N; n++) {
         weights[n] = scores_at(p, index + n) + start;
         UNROLLED for (int c = 0; c < VECTORS; c++)
@@ -207,6 +207,7 @@ ALWAYS_INLINE void attention(const octavo_attention *p, const enum cached_type T
     }
     for (size_t b = 0; b * p->block_length < longest(p); b++) {
         const void *values = block_at(p, p->values, b), *next = block_at(p, p->values, b + 1);
+        if (!next) next = p->following;
         FOR_QUERIES(mix_block, count, p, values, next, b * p->block_length, TYPE);
     }
     for (size_t n = 0; n < count; n++) write_mixed(p, n);

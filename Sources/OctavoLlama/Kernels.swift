@@ -210,11 +210,13 @@ extension Kernels {
         /// `[positions, heads, headDimension]`, positions `outputStride` apart.
         package var output: UnsafeMutablePointer<Float>
         package var outputStride: Int
+        /// The first block of keys that this thread's next call will read, fetched meanwhile; `nil` if it is not known.
+        package var following: UnsafeRawPointer?
 
         package init(
             queries: UnsafePointer<Float>, queryStride: Int, positions: Int, heads: Int, headSize: Int,
             headDimension: Int, cache: KVCache.View, length: Int, scores: UnsafeMutablePointer<Float>,
-            output: UnsafeMutablePointer<Float>, outputStride: Int
+            output: UnsafeMutablePointer<Float>, outputStride: Int, following: UnsafeRawPointer? = nil
         ) {
             self.queries = queries
             self.queryStride = queryStride
@@ -227,6 +229,7 @@ extension Kernels {
             self.scores = scores
             self.output = output
             self.outputStride = outputStride
+            self.following = following
         }
     }
 
@@ -248,7 +251,7 @@ extension Kernels {
             q: attention.queries, q_stride: attention.queryStride, positions: attention.positions,
             heads: attention.heads, head_size: attention.headSize, keys: cache.keys, values: cache.values,
             blocks: cache.blocks, block_stride: cache.blockStride, block_length: cache.blockLength,
-            length: attention.length, scores: attention.scores,
+            following: attention.following, length: attention.length, scores: attention.scores,
             score_stride: Self.scoreStride(headSize: attention.headSize, length: longest), out: attention.output,
             out_stride: attention.outputStride, head_dimension: attention.headDimension)
         switch attention.cache.precision {

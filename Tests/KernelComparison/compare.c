@@ -173,7 +173,7 @@ static void compare_attention(const octavo_kernels *s, const octavo_kernels *t) 
             octavo_attention p = {
                 .q = x, .q_stride = heads * head_size, .positions = positions, .heads = heads, .head_size = head_size,
                 .keys = y, .values = z, .blocks = blocks, .block_stride = LENGTH * head_size * 4,
-                .block_length = LENGTH, .length = length, .scores = scores, .score_stride = STRIDE,
+                .block_length = LENGTH, .following = y, .length = length, .scores = scores, .score_stride = STRIDE,
                 .out = expected, .out_stride = heads * dimension, .head_dimension = dimension};
             s->attention_f32(&p);
             p.out = found, t->attention_f32(&p);

@@ -94,6 +94,9 @@ typedef struct {
     const int32_t *blocks;
     size_t block_stride;
     size_t block_length;
+    /// The first block of keys that this thread's next call will read, in a cache of the same shape, fetched while this
+    /// call's last values are used; null if it is not known.
+    const void *following;
     /// Positions that the first query attends to, at least 1.
     size_t length;
     /// [positions * heads][score_stride] floats of scratch; score_stride is at least the last query's length, padded to
