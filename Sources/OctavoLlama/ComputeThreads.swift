@@ -32,19 +32,18 @@ public final class ComputeThreads: Sendable {
         withoutActuallyEscaping(body) { team.execute($0) }
     }
 
-    /// Runs `body` for every item below `items`; a thread that is free takes the next.
-    package func run(items: Int, _ body: @Sendable (_ thread: Int, _ item: Int) -> Void) {
-        run { thread in self.takeItems(items) { body(thread, $0) } }
-    }
-
     /// Waits until every thread of the team is here: what each wrote before, all may read after. To be called within `run`,
     /// by all threads alike.
     package func barrier() { team.barrier() }
 
-    /// Calls `body` for every item below `items` that no other thread has taken. To be called within `run`, by all threads
-    /// alike, and not twice without a barrier between.
-    package func takeItems(_ items: Int, _ body: (_ item: Int) -> Void) {
-        while let item = team.nextItem(below: items) { body(item) }
+    /// Calls `body` for every item below `items` that no other thread has taken, with the one that this thread will have
+    /// next, if any is left. To be called within `run`, by all threads alike, and not twice without a barrier between.
+    package func takeItems(_ items: Int, _ body: (_ item: Int, _ next: Int?) -> Void) {
+        var taken = team.nextItem(below: items)
+        while let item = taken {
+            taken = team.nextItem(below: items)
+            body(item, taken)
+        }
     }
 
     /// The part of `0..<total` that thread `index` takes, in whole multiples of `unit`.

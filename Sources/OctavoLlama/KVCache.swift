@@ -38,6 +38,9 @@ package final class KVCache {
         /// Bytes from a block to the next.
         var blockStride: Int
         var precision: KVCachePrecision
+
+        /// The keys of the first block.
+        var firstKeys: UnsafeRawPointer { keys + Int(blocks[0]) * blockStride }
     }
 
     /// The sizes that fix the layout of a block.

@@ -210,9 +210,13 @@ extension LlamaRunner {
     ) {
         let sizes = model.configuration
         let group = sizes.headCount / sizes.keyValueHeadCount
-        phases.run(items: stretches.count * sizes.keyValueHeadCount) { [self] thread, item in
+        phases.run(items: stretches.count * sizes.keyValueHeadCount) { [self] thread, item, next in
             let (head, index) = item.quotientAndRemainder(dividingBy: stretches.count)
             let stretch = stretches[index]
+            let following = next.map { next in
+                let (head, index) = next.quotientAndRemainder(dividingBy: stretches.count)
+                return cache.view(stretches[index].blocks, layer: layer, head: head).firstKeys
+            }
             if !tokens.isEmpty {
                 for row in stretch.row..<stretch.row + stretch.count { rotateAndStore(layer, tokens[row], row, head) }
             }
@@ -226,7 +230,7 @@ extension LlamaRunner {
                     scores: memory.scores.base + thread * memory.scoreCapacity,
                     output: memory.attention.base + stretch.row * memory.attentionStride
                         + head * group * sizes.headDimension,
-                    outputStride: memory.attentionStride))
+                    outputStride: memory.attentionStride, following: following))
         }
     }
 }

@@ -31,9 +31,9 @@ struct StepPhases: Sendable {
         threads.barrier()
     }
 
-    /// Runs `body` for every item below `items`; a thread that is free takes the next.
+    /// Runs `body` for every item below `items`, with the one that the thread has next; a thread that is free takes another.
     @inline(__always)
-    func run(items: Int, _ body: @Sendable (_ thread: Int, _ item: Int) -> Void) {
-        run { thread in threads.takeItems(items) { body(thread, $0) } }
+    func run(items: Int, _ body: @Sendable (_ thread: Int, _ item: Int, _ next: Int?) -> Void) {
+        run { thread in threads.takeItems(items) { body(thread, $0, $1) } }
     }
 }

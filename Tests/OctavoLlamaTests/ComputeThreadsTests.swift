@@ -77,14 +77,20 @@ import Testing
         let threads = ComputeThreads(count: count)
         let (rounds, items) = (300, 17)
         let taken = (0..<items).map { _ in Counter() }
+        let surprises = Atomic(0)
         threads.run { _ in
             for _ in 0..<rounds {
-                threads.takeItems(items) { taken[$0].value.add(1, ordering: .relaxed) }
+                var announced: Int?
+                threads.takeItems(items) { item, next in
+                    if let announced, announced != item { surprises.add(1, ordering: .relaxed) }
+                    announced = next
+                    taken[item].value.add(1, ordering: .relaxed)
+                }
                 threads.barrier()
             }
         }
-        threads.run(items: items) { _, item in taken[item].value.add(1, ordering: .relaxed) }
-        #expect(taken.map { $0.value.load(ordering: .relaxed) } == Array(repeating: rounds + 1, count: items))
+        #expect(taken.map { $0.value.load(ordering: .relaxed) } == Array(repeating: rounds, count: items))
+        #expect(surprises.load(ordering: .relaxed) == 0)
     }
 
     @Test func `a thread that comes late to a barrier finds those asleep that wait for it`() {
