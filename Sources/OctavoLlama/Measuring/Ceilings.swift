@@ -10,33 +10,21 @@ public struct Ceilings: Sendable {
     /// Bytes read from memory per second, on all threads, from a buffer larger than any cache.
     public var bytesPerSecond: Double
 
-    /// Measures each for about `duration`, several times, and keeps the best: a ceiling is what nothing disturbed.
+    /// Measures each several times, the peaks for about `duration`, and keeps the best: a ceiling is what nothing
+    /// disturbed.
     public init(threads: ComputeThreads, kernels: Kernels, duration: Duration = .milliseconds(200)) {
-        int8PerSecond = Self.best(threads, duration) { kernels.int8Peak(rounds: $0) }
-        floatPerSecond = Self.best(threads, duration) { kernels.floatPeak(rounds: $0) }
-        bytesPerSecond = Self.readBandwidth(threads, kernels)
+        self.init(
+            threads: threads, kernels: kernels, duration: duration,
+            bandwidth: ReadBandwidth(threads: threads, kernels: kernels))
     }
 
-    /// Streams that a thread reads side by side, and bytes that it fetches ahead: which of them a machine likes best,
-    /// no one pattern tells, and a kernel might use any.
-    private static let patterns = [1, 2, 4, 8].flatMap { streams in [0, 512, 2048, 8192].map { (streams, ahead: $0) } }
-
-    private static func readBandwidth(_ threads: ComputeThreads, _ kernels: Kernels) -> Double {
-        let buffer = AlignedBuffer<Float>(count: 64 << 20)
-        let unit = 8 * 4 * Kernels.lanes
-        threads.run { index in
-            for element in threads.share(buffer.count, index: index, unit: unit) { buffer.base[element] = 1 }
-        }
-        var best = 0.0
-        for (streams, ahead) in repeatElement(patterns, count: 6).joined() {
-            let start = ContinuousClock.now
-            threads.run { index in
-                kernels.readAll(
-                    buffer, threads.share(buffer.count, index: index, unit: unit), streams: streams, ahead: ahead)
-            }
-            best = max(best, Double(buffer.byteCount) / ((ContinuousClock.now - start) / .seconds(1)))
-        }
-        return best
+    /// Measures the peaks likewise, and takes what is known of the bandwidth.
+    package init(
+        threads: ComputeThreads, kernels: Kernels, duration: Duration = .milliseconds(200), bandwidth: ReadBandwidth
+    ) {
+        int8PerSecond = Self.best(threads, duration) { kernels.int8Peak(rounds: $0) }
+        floatPerSecond = Self.best(threads, duration) { kernels.floatPeak(rounds: $0) }
+        bytesPerSecond = bandwidth.best
     }
 
     private static func best(
@@ -106,5 +94,12 @@ extension Ceilings {
     /// What limits the work most.
     package func limit(of cost: Cost) -> Limit {
         Limit.allCases.max { leastSeconds(cost, $0) < leastSeconds(cost, $1) } ?? .memory
+    }
+
+    /// Whether the work might be limited by memory at another moment, with up to half of the bandwidth or twice as much:
+    /// so far apart have measurements on shared machines been.
+    package func mayBeLimitedByMemory(_ cost: Cost) -> Bool {
+        let reading = leastSeconds(cost, .memory)
+        return reading > 0 && 2 * reading >= leastSeconds(cost, limit(of: cost))
     }
 }

@@ -12,6 +12,8 @@ struct BenchReport {
         var limit: String
         /// 1 is all of it.
         var value: Double
+        /// All of it, in the unit of figures that it limits, where there are such figures.
+        var ceiling: Double? = nil
     }
 
     /// What the figures that follow were measured on.
@@ -66,13 +68,17 @@ struct BenchReport {
         var cases = JSONObject()
         for (key, text) in which { cases[key] = Int(text).map(JSONValue.integer) ?? .string(text) }
         var others = JSONObject()
-        for other in otherShares { others[other.limit] = .double(other.value) }
+        var otherCeilings = JSONObject()
+        for other in otherShares {
+            others[other.limit] = .double(other.value)
+            otherCeilings[other.limit] = other.ceiling.map(JSONValue.double)
+        }
         Console.result([
             "benchmark": .string(name), "case": .object(cases), "value": .double(value), "unit": .string(unit),
             "ceiling": ceiling.map(JSONValue.double) ?? .null,
             "share": (share?.value).map(JSONValue.double) ?? .null,
             "limit": (share?.limit).map(JSONValue.string) ?? .null, "other_shares": .object(others),
-            "runs": .integer(runs), "spread": .double(spread),
+            "other_ceilings": .object(otherCeilings), "runs": .integer(runs), "spread": .double(spread),
         ])
     }
 

@@ -34,17 +34,30 @@ extension EngineBenchmark {
         }
     }
 
+    /// What the prompts begin with, besides their own tokens of log-normal lengths.
+    struct Prefix {
+        /// In tokens; may be 0.
+        var length: Int
+        /// Whether it is the same for all, or each has other tokens there.
+        var isShared: Bool
+
+        /// What the figures of jobs with it are told apart by.
+        fileprivate var place: (String, String)? {
+            length > 0 ? (isShared ? "shared prefix" : "distinct prefix", "\(length)") : nil
+        }
+    }
+
     /// Prompts of log-normal lengths, each answered with so many tokens.
     ///
-    /// - Parameter sharedPrefix: tokens that all prompts begin with, besides their own.
+    /// - Parameter prefix: what they begin with, besides their own tokens.
     /// - Parameter structure: what the answers are held to; they may then end earlier.
     func offlineJob(
-        _ engine: LocalEngine, batching: BatchingMode, requests count: Int, newTokens: Int, sharedPrefix: Int,
+        _ engine: LocalEngine, batching: BatchingMode, requests count: Int, newTokens: Int, prefix: Prefix,
         structure: OutputStructure? = nil
     ) async {
         var samples: [(rate: Double, useful: Double, cached: Double, linear: Double, head: Double)] = []
         for run in 0..<runs {
-            var requests = requests(count, newTokens: newTokens, sharedPrefix: sharedPrefix, run: run)
+            var requests = requests(count, newTokens: newTokens, prefix: prefix, run: run)
             for index in requests.indices { requests[index].sampling.structure = structure }
             let start = ContinuousClock.now
             let tally = await answer(requests, engine, batching)
@@ -65,14 +78,14 @@ extension EngineBenchmark {
         var place = [("requests", "\(count)"), ("new tokens", "\(newTokens)")]
         if batching != .refill { place.append(("batching", batching.rawValue)) }
         if structure != nil { place.append(("answers", "structured")) }
-        if sharedPrefix > 0 { place.append(("shared prefix", "\(sharedPrefix)")) }
+        if let prefix = prefix.place { place.append(prefix) }
         let median = samples.sorted { $0.rate < $1.rate }[runs / 2]
         let linear = peak > 0 ? [BenchReport.Share(limit: Self.linearLimit, value: median.linear / peak)] : []
         report.line(
             "offline job", place, samples: samples.map(\.rate), unit: "new tokens/s",
             otherShares: linear + headShare(logitsPerSecond: median.head))
         report.line("offline job, useful tokens", place, samples: samples.map(\.useful), unit: "%")
-        guard sharedPrefix > 0 else { return }
+        guard prefix.length > 0 else { return }
         report.line("offline job, shared prompt tokens", place, samples: samples.map(\.cached), unit: "%")
     }
 
@@ -91,8 +104,9 @@ extension EngineBenchmark {
     }
 
     /// The same lengths in every run, but other tokens, so that no run profits from what another left in the cache.
-    private func requests(_ count: Int, newTokens: Int, sharedPrefix: Int, run: Int) -> [GenerationRequest] {
-        let prefix = tokens(sharedPrefix, seed: run * (count + 1) + count)
+    private func requests(_ count: Int, newTokens: Int, prefix: Prefix, run: Int) -> [GenerationRequest] {
+        // Seeds of prompts, and as many of prefixes.
+        let seed = 2 * count * run
         return (0..<count).map { index in
             // Quantiles of a log-normal distribution by the logistic approximation.
             let quantile = (Double(index) + 0.5) / Double(count)
@@ -102,8 +116,9 @@ extension EngineBenchmark {
             sampling.seed = 0
             sampling.maxTokens = newTokens
             sampling.ignoresEndTokens = true
-            let prompt = tokens(min(max(Int(length), 4), 1000), seed: run * (count + 1) + index)
-            return GenerationRequest(id: index, promptTokens: prefix + prompt, sampling: sampling)
+            let beginning = tokens(prefix.length, seed: seed + count + (prefix.isShared ? 0 : index))
+            let prompt = tokens(min(max(Int(length), 4), 1000), seed: seed + index)
+            return GenerationRequest(id: index, promptTokens: beginning + prompt, sampling: sampling)
         }
     }
 }

@@ -2,9 +2,15 @@ import OctavoLlama
 import OctavoWeights
 
 /// Measures the phases of a step one by one, each against what limits it most.
+///
+/// What memory limits, or might limit, is compared with the bandwidth at the same time: before each of its samples, the
+/// bandwidth is measured once, and the median of these is the ceiling of the median sample. On machines whose memory
+/// others use too, it changes within minutes by more than kernels differ.
 struct KernelBenchmark {
     let phases: PhaseBench
+    /// Measured once, before all.
     let ceilings: Ceilings
+    let bandwidth: ReadBandwidth
     let runs: Int
     let report: BenchReport
 
@@ -33,7 +39,18 @@ struct KernelBenchmark {
         // The first repetition finds memory for its results.
         _ = seconds(1)
         let count = max(1, Int((Self.sampleSeconds / max(seconds(1), 1e-9)).rounded(.up)))
-        let samples = (0..<runs).map { _ in seconds(count) / Double(count) }
+        var ceilings = ceilings
+        var bandwidths: [Double] = []
+        let isPaired = ceilings.mayBeLimitedByMemory(workload.cost)
+        let samples = (0..<runs).map { _ in
+            if isPaired { bandwidths.append(bandwidth.measure()) }
+            return seconds(count) / Double(count)
+        }
+        if isPaired { ceilings.bytesPerSecond = bandwidths.sorted()[runs / 2] }
+        line(workload, samples, ceilings)
+    }
+
+    private func line(_ workload: Workload, _ samples: [Double], _ ceilings: Ceilings) {
         let median = samples.sorted()[runs / 2]
         let limit = ceilings.limit(of: workload.cost)
         let others = Ceilings.Limit.allCases.filter { $0 != limit && $0.amount(of: workload.cost) > 0 }
@@ -42,7 +59,9 @@ struct KernelBenchmark {
             samples: samples.map { Double(limit.amount(of: workload.cost)) / $0 / 1e9 }, unit: limit.unit,
             ceiling: ceilings.perSecond(limit) / 1e9, limit: limit.rawValue,
             otherShares: others.map {
-                .init(limit: $0.rawValue, value: ceilings.leastSeconds(workload.cost, $0) / median)
+                .init(
+                    limit: $0.rawValue, value: ceilings.leastSeconds(workload.cost, $0) / median,
+                    ceiling: ceilings.perSecond($0) / 1e9)
             })
     }
 }

@@ -7,7 +7,9 @@ struct Bench: AsyncParsableCommand {
         abstract: "Measure the machine, the engine, the tokenizer and the queue.",
         discussion: """
             Figures are medians. A share is of what the machine can do at most, measured in the same run: INT8
-            multiply-accumulates and f32 multiply-adds from registers, and the bandwidth of reading memory.
+            multiply-accumulates and f32 multiply-adds from registers, and the bandwidth of reading memory. With --json, a
+            line has what limits it most ("limit"), that limit's "ceiling" and the figure's "share" of it;
+            "other_shares" are of what else the work takes, and "other_ceilings", in their own units, what these are of.
 
             Examples:
               octavo bench ceilings

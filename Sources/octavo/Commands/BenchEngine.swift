@@ -34,6 +34,8 @@ struct BenchEngine: AsyncParsableCommand {
     @Option(help: "Requests of the offline job; 0 leaves it out.") var requests = 256
     @Option(help: "New tokens of each of them.") var newTokens = 128
     @Option(help: "Tokens with which the job's prompts begin alike, besides their own.") var sharedPrefix = 0
+    @Flag(help: "Give each of them other tokens there, so that nothing is shared: what sharing is compared with.")
+    var distinctPrefixes = false
     @Option(help: "How the job's requests come together: refill or static.") var batching = BatchingMode.refill
     @Option(help: "A file with a response_format, to which the job's answers are held.") var responseFormat: String?
     @Option(help: "How often each is measured.") var runs = 3
@@ -49,6 +51,9 @@ struct BenchEngine: AsyncParsableCommand {
         }
         guard (0...1_000_000).contains(sharedPrefix) else {
             throw ValidationError("--shared-prefix must be between 0 and 1000000")
+        }
+        guard sharedPrefix > 0 || !distinctPrefixes else {
+            throw ValidationError("--distinct-prefixes needs --shared-prefix, for their length.")
         }
         guard (1...1_000_000).contains(context), (1...100_000).contains(newTokens) else {
             throw ValidationError("--context must be between 1 and 1000000, --new-tokens between 1 and 100000")
@@ -73,8 +78,8 @@ struct BenchEngine: AsyncParsableCommand {
                 configuration: try engine.engineConfiguration(timing: runner))
             Console.note("the job has batches of up to \(local.capacity.maximumBatch)")
             await bench.offlineJob(
-                local, batching: batching, requests: requests, newTokens: newTokens, sharedPrefix: sharedPrefix,
-                structure: structure)
+                local, batching: batching, requests: requests, newTokens: newTokens,
+                prefix: .init(length: sharedPrefix, isShared: !distinctPrefixes), structure: structure)
         }
         if let bytes = ProcessMemory.peak { report.line("peak memory", [], value: Double(bytes) / 0x1p30, unit: "GiB") }
     }

@@ -13,6 +13,10 @@ struct BenchKernels: ParsableCommand {
             and sums of values, and each sequence's keys and values once. Others: operations on floats, and, of rows from
             memory, what is read and written.
 
+            The peaks are measured once, at the start; so is the read bandwidth, but for work that memory may limit: it
+            is measured again before each run, as other machines on the same memory come and go. The ceiling of such a
+            line is the median of these, and the share is of that. A figure may still be above it by some percent.
+
             Example:
               octavo bench kernels --shape smollm2-135m
             """)
@@ -43,9 +47,12 @@ struct BenchKernels: ParsableCommand {
         let phases = PhaseBench(
             sizes, threads: threads, kernels: kernels, precision: try engine.runnerConfiguration().kvCachePrecision,
             workingSet: workingSet.bytes)
-        let ceilings = Ceilings(threads: threads, kernels: kernels)
+        let bandwidth = ReadBandwidth(threads: threads, kernels: kernels)
+        let ceilings = Ceilings(threads: threads, kernels: kernels, bandwidth: bandwidth)
         report.ceilings(ceilings, threads: threads.count)
-        try KernelBenchmark(phases: phases, ceilings: ceilings, runs: runs, report: report).all()
+        try KernelBenchmark(
+            phases: phases, ceilings: ceilings, bandwidth: bandwidth, runs: runs, report: report
+        ).all()
     }
 
     private func sizes() throws -> (ModelConfiguration, name: String) {
