@@ -69,5 +69,53 @@ extension CommandLineTests {
                 }
             }
         }
+
+        @Test func `what memory limits is a share of the bandwidth measured beside it`() async throws {
+            try await Workbench.withoutDatabase { bench in
+                let outcome = try await bench.octavo(
+                    "bench", "kernels", TestModels.tiny, "--runs", "3", "--working-set", "64KiB", "--json")
+                #expect(outcome.status == 0, "\(outcome.standardError)")
+                let lines = try JSONValue.lines(outcome.standardOutput)
+                let limited = lines.filter { $0["limit"] == "read bandwidth" }
+                let ceilings = Set(limited.compactMap { $0["ceiling"]?.doubleValue })
+                #expect(limited.count > 1)
+                #expect(ceilings.count > 1, "each line has a bandwidth of its own")
+                for line in limited {
+                    let (value, ceiling) = (line["value"]?.doubleValue ?? 0, line["ceiling"]?.doubleValue ?? 0)
+                    let share = try #require(line["share"]?.doubleValue)
+                    #expect(abs(share * ceiling - value) <= 1e-9 * value)
+                    #expect(
+                        Set(line["other_shares"]?.objectValue?.keys ?? [])
+                            == Set(line["other_ceilings"]?.objectValue?.keys ?? []))
+                }
+            }
+        }
+
+        @Test(arguments: [
+            (["--shared-prefix", "64"], "shared prefix"),
+            (["--shared-prefix", "64", "--distinct-prefixes"], "distinct prefix"),
+        ])
+        func `a job's prefixes are shared, or distinct for comparison`(options: [String], name: String) async throws {
+            try await Workbench.withoutDatabase { bench in
+                let outcome = try await bench.octavo(
+                    [
+                        "bench", "engine", "--shape", "smollm2-135m:1", "--runs", "1", "--prefill", "none", "--decode",
+                        "none", "--requests", "8", "--new-tokens", "2", "--max-batch", "4", "--json",
+                    ] + options)
+                #expect(outcome.status == 0, "\(outcome.standardError)")
+                let lines = try JSONValue.lines(outcome.standardOutput)
+                let shared = try #require(lines.first { $0["benchmark"] == "offline job, shared prompt tokens" })
+                #expect(shared["case"]?[name] == 64)
+                #expect((shared["value"]?.doubleValue == 0) == options.contains("--distinct-prefixes"))
+            }
+        }
+
+        @Test func `distinct prefixes without a length are refused`() async throws {
+            try await Workbench.withoutDatabase { bench in
+                let outcome = try await bench.octavo("bench", "engine", TestModels.tiny, "--distinct-prefixes")
+                #expect(outcome.status == 64)
+                #expect(outcome.standardError.contains("--shared-prefix"))
+            }
+        }
     }
 }

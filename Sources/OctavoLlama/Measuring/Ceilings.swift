@@ -95,11 +95,4 @@ extension Ceilings {
     package func limit(of cost: Cost) -> Limit {
         Limit.allCases.max { leastSeconds(cost, $0) < leastSeconds(cost, $1) } ?? .memory
     }
-
-    /// Whether the work might be limited by memory at another moment, with up to half of the bandwidth or twice as much:
-    /// so far apart have measurements on shared machines been.
-    package func mayBeLimitedByMemory(_ cost: Cost) -> Bool {
-        let reading = leastSeconds(cost, .memory)
-        return reading > 0 && 2 * reading >= leastSeconds(cost, limit(of: cost))
-    }
 }

@@ -3,7 +3,7 @@ import OctavoWeights
 
 /// Measures the phases of a step one by one, each against what limits it most.
 ///
-/// What memory limits, or might limit, is compared with the bandwidth at the same time: before each of its samples, the
+/// What comes from memory is compared with the bandwidth at the same time: before each sample of work that reads any, the
 /// bandwidth is measured once, and the median of these is the ceiling of the median sample. On machines whose memory
 /// others use too, it changes within minutes by more than kernels differ.
 struct KernelBenchmark {
@@ -41,7 +41,7 @@ struct KernelBenchmark {
         let count = max(1, Int((Self.sampleSeconds / max(seconds(1), 1e-9)).rounded(.up)))
         var ceilings = ceilings
         var bandwidths: [Double] = []
-        let isPaired = ceilings.mayBeLimitedByMemory(workload.cost)
+        let isPaired = workload.cost.bytes > 0
         let samples = (0..<runs).map { _ in
             if isPaired { bandwidths.append(bandwidth.measure()) }
             return seconds(count) / Double(count)

@@ -13,9 +13,10 @@ struct BenchKernels: ParsableCommand {
             and sums of values, and each sequence's keys and values once. Others: operations on floats, and, of rows from
             memory, what is read and written.
 
-            The peaks are measured once, at the start; so is the read bandwidth, but for work that memory may limit: it
-            is measured again before each run, as other machines on the same memory come and go. The ceiling of such a
-            line is the median of these, and the share is of that. A figure may still be above it by some percent.
+            The peaks are measured once, at the start. The read bandwidth is too, but where others use the same memory it
+            changes from minute to minute, so that it is measured again before each run of a kernel that reads memory:
+            by the best of the three patterns that were fastest at the start. A share of the read bandwidth is the
+            median figure's, of the median of these measurements; it may be above 100% by a few percent.
 
             Example:
               octavo bench kernels --shape smollm2-135m
