@@ -73,7 +73,7 @@ extension CommandLineTests {
         @Test func `what memory limits is a share of the bandwidth measured beside it`() async throws {
             try await Workbench.withoutDatabase { bench in
                 let outcome = try await bench.octavo(
-                    "bench", "kernels", TestModels.tiny, "--runs", "3", "--working-set", "64KiB", "--json")
+                    "bench", "kernels", TestModels.tiny, "--runs", "1", "--working-set", "64KiB", "--json")
                 #expect(outcome.status == 0, "\(outcome.standardError)")
                 let lines = try JSONValue.lines(outcome.standardOutput)
                 let limited = lines.filter { $0["limit"] == "read bandwidth" }
