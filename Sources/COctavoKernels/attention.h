@@ -86,8 +86,8 @@ static inline void write_mixed(const octavo_attention *p, size_t index) {
         if (index < queries) FUNCTION(__VA_ARGS__, index, 1);                                                      \
     } while (0)
 
-/// Lane groups that N queries meet at a time, so that their sums stay in registers.
-#define VECTORS_OF(N) (OCTAVO_SUM_TILE / (N) < 4 ? OCTAVO_SUM_TILE / (N) : 4)
+/// Lane groups that N queries meet at a time, so that their sums stay in registers: 1 to 4.
+#define VECTORS_OF(N) ((N) >= OCTAVO_SUM_TILE ? 1 : OCTAVO_SUM_TILE / (N) < 4 ? OCTAVO_SUM_TILE / (N) : 4)
 
 /// The scores of N queries from `index` against VECTORS lane groups, from slot t, of the keys that begin at position
 /// `start`.

@@ -8,8 +8,9 @@
 typedef struct { __m256 low, high; } lanes;
 typedef struct { __m256i low, high; } integers;
 
-/// Queries that attention takes together, and lane groups of sums that it keeps in registers, half of the 16.
-#define OCTAVO_QUERY_TILE 4
+/// Queries that attention takes together, 12 of the 16 registers for their sums, and lane groups of sums in registers
+/// where a query has several: only half, since several lane groups of keys want registers too.
+#define OCTAVO_QUERY_TILE 6
 #define OCTAVO_SUM_TILE 4
 
 #define BOTH(operation, a, b) ((lanes){operation((a).low, (b).low), operation((a).high, (b).high)})
