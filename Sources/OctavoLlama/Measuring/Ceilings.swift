@@ -1,6 +1,3 @@
-internal import COctavoKernels
-import Synchronization
-
 /// What this machine can do at most, measured: the yardstick of every benchmark.
 public struct Ceilings: Sendable {
     /// INT8 multiply-accumulates per second, on all threads, from registers.
@@ -10,43 +7,15 @@ public struct Ceilings: Sendable {
     /// Bytes read from memory per second, on all threads, from a buffer larger than any cache.
     public var bytesPerSecond: Double
 
-    /// Measures each several times, the peaks for about `duration`, and keeps the best: a ceiling is what nothing
-    /// disturbed.
-    public init(threads: ComputeThreads, kernels: Kernels, duration: Duration = .milliseconds(200)) {
-        self.init(
-            threads: threads, kernels: kernels, duration: duration,
-            bandwidth: ReadBandwidth(threads: threads, kernels: kernels))
+    /// Measures each several times and keeps the best: a ceiling is what nothing disturbed.
+    public init(threads: ComputeThreads, kernels: Kernels) {
+        self = CeilingMeter(threads: threads, kernels: kernels).first
     }
 
-    /// Measures the peaks likewise, and takes what is known of the bandwidth.
-    package init(
-        threads: ComputeThreads, kernels: Kernels, duration: Duration = .milliseconds(200), bandwidth: ReadBandwidth
-    ) {
-        int8PerSecond = Self.best(threads, duration) { kernels.int8Peak(rounds: $0) }
-        floatPerSecond = Self.best(threads, duration) { kernels.floatPeak(rounds: $0) }
-        bytesPerSecond = bandwidth.best
-    }
-
-    private static func best(
-        _ threads: ComputeThreads, _ duration: Duration, _ measure: @Sendable (_ rounds: Int) -> Int
-    ) -> Double {
-        var rounds = 1 << 16
-        var best = 0.0
-        var runs = 0
-        while runs < 5 {
-            let done = Atomic(0)
-            let start = ContinuousClock.now
-            threads.run { [rounds] _ in done.add(measure(rounds), ordering: .relaxed) }
-            let time = ContinuousClock.now - start
-            guard done.load(ordering: .relaxed) > 0 else { return 0 }
-            if time < duration / 5 {
-                rounds *= 4
-            } else {
-                best = max(best, Double(done.load(ordering: .relaxed)) / (time / .seconds(1)))
-                runs += 1
-            }
-        }
-        return best
+    init(int8PerSecond: Double, floatPerSecond: Double, bytesPerSecond: Double) {
+        self.int8PerSecond = int8PerSecond
+        self.floatPerSecond = floatPerSecond
+        self.bytesPerSecond = bytesPerSecond
     }
 }
 
@@ -78,17 +47,26 @@ extension Ceilings {
     }
 
     /// The most of it in a second.
-    package func perSecond(_ limit: Limit) -> Double {
-        switch limit {
-        case .int8: int8PerSecond
-        case .floats: floatPerSecond
-        case .memory: bytesPerSecond
+    package subscript(_ limit: Limit) -> Double {
+        get {
+            switch limit {
+            case .int8: int8PerSecond
+            case .floats: floatPerSecond
+            case .memory: bytesPerSecond
+            }
+        }
+        set {
+            switch limit {
+            case .int8: int8PerSecond = newValue
+            case .floats: floatPerSecond = newValue
+            case .memory: bytesPerSecond = newValue
+            }
         }
     }
 
     /// The seconds that work takes at least, for the sake of one limit; 0 where there is no such measure.
     package func leastSeconds(_ cost: Cost, _ limit: Limit) -> Double {
-        perSecond(limit) > 0 ? Double(limit.amount(of: cost)) / perSecond(limit) : 0
+        self[limit] > 0 ? Double(limit.amount(of: cost)) / self[limit] : 0
     }
 
     /// What limits the work most.

@@ -3,14 +3,11 @@ import OctavoWeights
 
 /// Measures the phases of a step one by one, each against what limits it most.
 ///
-/// What comes from memory is compared with the bandwidth at the same time: before each sample of work that reads any, the
-/// bandwidth is measured once, and the median of these is the ceiling of the median sample. On machines whose memory
-/// others use too, it changes within minutes by more than kernels differ.
+/// Before each sample, what can limit the work is measured, too; the medians of these are the ceilings of the median
+/// sample, since on machines that others use, too, they change within minutes by more than kernels differ.
 struct KernelBenchmark {
     let phases: PhaseBench
-    /// Measured once, before all.
-    let ceilings: Ceilings
-    let bandwidth: ReadBandwidth
+    let meter: CeilingMeter
     let runs: Int
     let report: BenchReport
 
@@ -39,14 +36,14 @@ struct KernelBenchmark {
         // The first repetition finds memory for its results.
         _ = seconds(1)
         let count = max(1, Int((Self.sampleSeconds / max(seconds(1), 1e-9)).rounded(.up)))
-        var ceilings = ceilings
-        var bandwidths: [Double] = []
-        let isPaired = workload.cost.bytes > 0
+        let limits = Ceilings.Limit.allCases.filter { $0.amount(of: workload.cost) > 0 }
+        var beside = limits.map { _ in [Double]() }
         let samples = (0..<runs).map { _ in
-            if isPaired { bandwidths.append(bandwidth.measure()) }
+            for (index, limit) in limits.enumerated() { beside[index].append(meter.measure(limit)) }
             return seconds(count) / Double(count)
         }
-        if isPaired { ceilings.bytesPerSecond = bandwidths.sorted()[runs / 2] }
+        var ceilings = meter.first
+        for (limit, measured) in zip(limits, beside) { ceilings[limit] = measured.sorted()[runs / 2] }
         line(workload, samples, ceilings)
     }
 
@@ -57,11 +54,11 @@ struct KernelBenchmark {
         report.line(
             workload.name, workload.parameters,
             samples: samples.map { Double(limit.amount(of: workload.cost)) / $0 / 1e9 }, unit: limit.unit,
-            ceiling: ceilings.perSecond(limit) / 1e9, limit: limit.rawValue,
+            ceiling: ceilings[limit] / 1e9, limit: limit.rawValue,
             otherShares: others.map {
                 .init(
                     limit: $0.rawValue, value: ceilings.leastSeconds(workload.cost, $0) / median,
-                    ceiling: ceilings.perSecond($0) / 1e9)
+                    ceiling: ceilings[$0] / 1e9)
             })
     }
 }

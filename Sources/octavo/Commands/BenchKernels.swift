@@ -13,10 +13,10 @@ struct BenchKernels: ParsableCommand {
             and sums of values, and each sequence's keys and values once. Others: operations on floats, and, of rows from
             memory, what is read and written.
 
-            The peaks are measured once, at the start. The read bandwidth is too, but where others use the same memory it
-            changes from minute to minute, so that it is measured again before each run of a kernel that reads memory:
-            by the best of the three patterns that were fastest at the start. A share of the read bandwidth is the
-            median figure's, of the median of these measurements; it may be above 100% by a few percent.
+            What limits a kernel is measured at the start, and again before each run of the kernel: where others use the
+            same machine, it changes from minute to minute. The bandwidth is then that of the best of the three patterns
+            that were fastest at the start. A share is the median figure's, of the median of these measurements; it may
+            be above 100% by a few percent.
 
             Example:
               octavo bench kernels --shape smollm2-135m
@@ -48,12 +48,9 @@ struct BenchKernels: ParsableCommand {
         let phases = PhaseBench(
             sizes, threads: threads, kernels: kernels, precision: try engine.runnerConfiguration().kvCachePrecision,
             workingSet: workingSet.bytes)
-        let bandwidth = ReadBandwidth(threads: threads, kernels: kernels)
-        let ceilings = Ceilings(threads: threads, kernels: kernels, bandwidth: bandwidth)
-        report.ceilings(ceilings, threads: threads.count)
-        try KernelBenchmark(
-            phases: phases, ceilings: ceilings, bandwidth: bandwidth, runs: runs, report: report
-        ).all()
+        let meter = CeilingMeter(threads: threads, kernels: kernels)
+        report.ceilings(meter.first, threads: threads.count)
+        try KernelBenchmark(phases: phases, meter: meter, runs: runs, report: report).all()
     }
 
     private func sizes() throws -> (ModelConfiguration, name: String) {
