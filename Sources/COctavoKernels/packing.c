@@ -11,13 +11,13 @@ static inline uint32_t packed_four(const int8_t *row, size_t k, size_t count) {
 }
 
 void octavo_pack_int8_panel(const int8_t *w, size_t rows, size_t count, size_t depth, uint8_t *panel) {
-    enum { FOURS = 16 };  // of a row at a time: a cache line, so that none is fetched twice
-    for (size_t start = 0; start < depth; start += 4 * FOURS) {
+    enum { FOURS = OCTAVO_DEPTH / 4 };  // of a row at a time, a cache line, so that few are fetched twice
+    for (size_t start = 0; start < depth; start += OCTAVO_DEPTH) {
         uint32_t fours[OCTAVO_PANEL][FOURS];
         for (size_t row = 0; row < OCTAVO_PANEL; row++)
             for (size_t i = 0; i < FOURS; i++)
-                fours[row][i] = packed_four(w + row * count, start + 4 * i, row < rows ? count : 0);
-        for (size_t i = 0; i < FOURS && start + 4 * i < depth; i++, panel += 4 * OCTAVO_PANEL)
+                fours[row][i] = row < rows ? packed_four(w + row * count, start + 4 * i, count) : 0x80808080u;
+        for (size_t i = 0; i < FOURS; i++, panel += 4 * OCTAVO_PANEL)
             for (size_t row = 0; row < OCTAVO_PANEL; row++) memcpy(panel + 4 * row, &fours[row][i], 4);
     }
 }

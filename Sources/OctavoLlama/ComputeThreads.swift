@@ -5,7 +5,7 @@ import Synchronization
 /// done. Within it they may meet at any number of barriers.
 ///
 /// A thread that waits spins for some tens of microseconds, since the others are there sooner than a sleeping thread could
-/// be woken; after that it sleeps.
+/// be woken; then it lets other threads run, and at last it sleeps.
 public final class ComputeThreads: Sendable {
     /// Threads in the team, the caller included.
     public let count: Int
@@ -16,7 +16,7 @@ public final class ComputeThreads: Sendable {
         precondition(count > 0, "a team needs a thread")
         self.count = count
         team = Team(count: count)
-        for index in 1..<max(count, 1) {
+        for index in 1..<count {
             let thread = Thread { [team] in team.help(index: index) }
             thread.name = "octavo.compute.\(index)"
             thread.qualityOfService = .userInitiated
@@ -26,7 +26,8 @@ public final class ComputeThreads: Sendable {
 
     deinit { team.dismiss() }
 
-    /// Runs `body` once on every thread of the team, with the thread's index, and returns when all are done.
+    /// Runs `body` once on every thread of the team, with the thread's index, and returns when all are done. Not to be called
+    /// within `run`.
     public func run(_ body: @Sendable (_ index: Int) -> Void) {
         guard count > 1 else { return team.executeAlone(body) }
         withoutActuallyEscaping(body) { team.execute($0) }
@@ -37,12 +38,15 @@ public final class ComputeThreads: Sendable {
     package func barrier() { team.barrier() }
 
     /// Calls `body` for every item below `items` that no other thread has taken, with the one that this thread will have
-    /// next, if any is left. To be called within `run`, by all threads alike, and not twice without a barrier between.
+    /// next, as far as that is decided. To be called within `run`, by all threads alike, and not twice without a barrier
+    /// between.
     package func takeItems(_ items: Int, _ body: (_ item: Int, _ next: Int?) -> Void) {
         var taken = team.nextItem(below: items)
         while let item = taken {
-            taken = team.nextItem(below: items)
-            body(item, taken)
+            // The last ones, one a thread, are not taken ahead: another thread may be free sooner.
+            let next = item + count < items ? team.nextItem(below: items) : nil
+            body(item, next)
+            taken = next ?? team.nextItem(below: items)
         }
     }
 
@@ -123,6 +127,7 @@ private final class Team: @unchecked Sendable {
         while true {
             wait(after: seen)
             guard body != nil else { return }
+            // Bound to no name: whoever lent it finds it still in use otherwise, when the run ends.
             body?(index)
             seen = barrier()
         }

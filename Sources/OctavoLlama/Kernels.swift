@@ -210,7 +210,7 @@ extension Kernels {
         /// `[positions, heads, headDimension]`, positions `outputStride` apart.
         package var output: UnsafeMutablePointer<Float>
         package var outputStride: Int
-        /// The first block of keys that this thread's next call will read, fetched meanwhile; `nil` if it is not known.
+        /// The first keys that this thread's next call will read, to be fetched meanwhile; `nil` if they are not known.
         package var following: UnsafeRawPointer?
 
         package init(

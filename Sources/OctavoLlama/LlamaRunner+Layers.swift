@@ -4,7 +4,7 @@ import OctavoWeights
 
 // The step's arithmetic, in the order in which a token meets it: embedding, then per layer attention and feed-forward,
 // then the head. Each `phases.run` is one phase between two barriers; threads split tokens, output channels or heads,
-// never a sum. All else is done by every thread alike.
+// never a sum. What lies between phases is done by every thread alike, or by the caller alone where someone watches.
 
 extension LlamaRunner {
     /// Writes the tokens' embeddings to the residual stream.
@@ -37,7 +37,7 @@ extension LlamaRunner {
     /// - Parameter apart: whether no stretch follows another of its sequence, so that none waits for the keys and values
     ///   that another stores.
     func attend(
-        _ layer: Int, _ tokens: [StepToken], _ stretches: [Stretch], apart: Bool = false, _ phases: StepPhases
+        _ layer: Int, _ tokens: [StepToken], _ stretches: [Stretch], _ phases: StepPhases, apart: Bool = false
     ) {
         let weights = model.layers[layer]
         multiply(
@@ -45,7 +45,7 @@ extension LlamaRunner {
             into: memory.queryKeyValue.base, stride: memory.queryKeyValueStride, phases
         ) { [self] row, output in normalize(row, weight: weights.attentionNorm, into: output) }
         if apart {
-            attendHeads(layer, stretches, storing: tokens, phases)
+            attendHeads(layer, stretches, phases, storing: tokens)
         } else {
             rotateAndStore(layer, tokens, phases)
             attendHeads(layer, stretches, phases)
@@ -206,7 +206,7 @@ extension LlamaRunner {
     ///
     /// - Parameter tokens: of the stretches, if their queries, keys and values are still to be rotated and stored.
     func attendHeads(
-        _ layer: Int, _ stretches: [Stretch], storing tokens: [StepToken] = [], _ phases: StepPhases
+        _ layer: Int, _ stretches: [Stretch], _ phases: StepPhases, storing tokens: [StepToken] = []
     ) {
         let sizes = model.configuration
         let group = sizes.headCount / sizes.keyValueHeadCount

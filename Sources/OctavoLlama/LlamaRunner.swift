@@ -8,7 +8,7 @@ import OctavoWeights
 /// vectors to whole lanes. Each token's arithmetic depends on its own sequence alone, so results do not depend on
 /// what else is in the step.
 public final class LlamaRunner: ModelRunner, @unchecked Sendable {
-    // Used by one thread at a time, as `ModelRunner` demands; its compute threads work between two barriers.
+    // Used by one thread at a time, as `ModelRunner` demands; its compute threads work only within its calls.
 
     /// The memory that a runner takes.
     public struct Configuration: Sendable, Hashable {
@@ -112,7 +112,7 @@ public final class LlamaRunner: ModelRunner, @unchecked Sendable {
             embed(tokens, phases)
             computeAngles(tokens, phases)
             for layer in model.layers.indices {
-                attend(layer, tokens, stretches, apart: apart, phases)
+                attend(layer, tokens, stretches, phases, apart: apart)
                 feedForward(layer, tokens, phases)
             }
         }

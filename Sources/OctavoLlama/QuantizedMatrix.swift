@@ -16,7 +16,7 @@ package final class QuantizedMatrix: Sendable {
     /// `[panelCount * 16]`, zero in the padding.
     package let scales: AlignedBuffer<Float>
 
-    /// Memory for `panelCount` panels, whose channels are then packed one by one.
+    /// Memory for `panelCount` panels, which are then packed one by one.
     package init(depth: Int, panelCount: Int, groupCount: Int = 1, in arena: WeightArena? = nil) {
         self.groupCount = groupCount
         self.depth = depth
@@ -62,18 +62,18 @@ package final class QuantizedMatrix: Sendable {
             let values = UnsafeMutableBufferPointer(start: row.base, count: row.count)
             let quantized = AlignedBuffer<Int8>(count: Kernels.panel * matrix.columns)
             let integers = UnsafeMutableBufferPointer(start: quantized.base, count: quantized.count)
+            let channelScales = scales.base + firstChannel
             let share = threads.share(Kernels.padded(matrix.rows), index: index, unit: Kernels.panel)
             for first in stride(from: share.lowerBound, to: share.upperBound, by: Kernels.panel) {
                 let channels = first..<min(first + Kernels.panel, matrix.rows)
-                let target = scales.base + firstChannel
                 if let stored {
                     matrix.readInt8(rows: channels, into: integers)
-                    for channel in channels { target[channel] = stored[channel] }
+                    for channel in channels { channelScales[channel] = stored[channel] }
                 } else {
                     for channel in channels {
                         matrix.read(rows: channel..<channel + 1, into: values)
                         let start = (channel - first) * matrix.columns
-                        target[channel] = Quantizer.quantize(
+                        channelScales[channel] = Quantizer.quantize(
                             UnsafeBufferPointer(values),
                             into: UnsafeMutableBufferPointer(rebasing: integers[start..<start + matrix.columns]))
                     }

@@ -3,7 +3,7 @@
 /// Usually every thread goes through the whole step, and meets the others after each phase. Where someone watches a step
 /// and may want the threads meanwhile, only the caller goes through it, and hands each phase to the threads.
 struct StepPhases: Sendable {
-    let threads: ComputeThreads
+    private let threads: ComputeThreads
     /// The thread that goes through the step, if all do.
     private let thread: Int?
 
@@ -24,7 +24,6 @@ struct StepPhases: Sendable {
     }
 
     /// Runs `body` once on every thread, with the thread's index; afterwards all read what each wrote.
-    @inline(__always)
     func run(_ body: @Sendable (_ thread: Int) -> Void) {
         guard let thread else { return threads.run(body) }
         body(thread)
@@ -32,7 +31,6 @@ struct StepPhases: Sendable {
     }
 
     /// Runs `body` for every item below `items`, with the one that the thread has next; a thread that is free takes another.
-    @inline(__always)
     func run(items: Int, _ body: @Sendable (_ thread: Int, _ item: Int, _ next: Int?) -> Void) {
         run { thread in threads.takeItems(items) { body(thread, $0, $1) } }
     }

@@ -50,7 +50,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [1, 2, 3, 5])
+    @Test(.timeLimit(.minutes(1)), arguments: [1, 2, 3, 5])
     func `what threads wrote before a barrier, all read after it`(count: Int) {
         let threads = ComputeThreads(count: count)
         let size = 60
@@ -72,18 +72,20 @@ import Testing
         #expect(wrong.load(ordering: .relaxed) == 0)
     }
 
-    @Test(arguments: [1, 2, 4])
+    @Test(.timeLimit(.minutes(1)), arguments: [1, 2, 4])
     func `every item is taken once, after each barrier anew`(count: Int) {
         let threads = ComputeThreads(count: count)
         let (rounds, items) = (300, 17)
         let taken = (0..<items).map { _ in Counter() }
         let surprises = Atomic(0)
+        let announcements = Atomic(0)
         threads.run { _ in
             for _ in 0..<rounds {
                 var announced: Int?
                 threads.takeItems(items) { item, next in
                     if let announced, announced != item { surprises.add(1, ordering: .relaxed) }
                     announced = next
+                    if next != nil { announcements.add(1, ordering: .relaxed) }
                     taken[item].value.add(1, ordering: .relaxed)
                 }
                 threads.barrier()
@@ -91,9 +93,25 @@ import Testing
         }
         #expect(taken.map { $0.value.load(ordering: .relaxed) } == Array(repeating: rounds, count: items))
         #expect(surprises.load(ordering: .relaxed) == 0)
+        // All but the first that a thread takes, and at most the last ones, one a thread.
+        #expect(announcements.load(ordering: .relaxed) >= rounds * (items - 2 * count))
     }
 
-    @Test func `a thread that comes late to a barrier finds those asleep that wait for it`() {
+    @Test(.timeLimit(.minutes(1)), arguments: [2, 3])
+    func `no thread takes ahead what another is free for`(count: Int) {
+        let threads = ComputeThreads(count: count)
+        let started = Atomic(0)
+        threads.run { _ in
+            threads.takeItems(count) { _, _ in
+                // Ends only if every thread has an item.
+                started.add(1, ordering: .relaxed)
+                while started.load(ordering: .relaxed) < count { sched_yield() }
+            }
+        }
+        #expect(started.load(ordering: .relaxed) == count)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a thread that comes late to a barrier finds those asleep that wait for it`() {
         let threads = ComputeThreads(count: 3)
         let met = Atomic(0)
         for round in 0..<6 {

@@ -106,8 +106,8 @@ private struct IntegerProduct {
         self.depth = depth
         matrix = QuantizedMatrix(depth: depth, panelCount: panels, groupCount: groups)
         let channels = panels * Kernels.panel
-        // The last columns are padding, and so is the last channel.
-        let columns = depth - 7
+        // The last columns are padding, unless all weights are to be extreme, and so is the last channel.
+        let columns = isExtreme ? depth : depth - 7
         weights = (0..<channels).map { channel in
             let sign = Bool.random(using: &generator)
             return (0..<(channel == channels - 1 ? 0 : columns)).map { _ in

@@ -94,8 +94,8 @@ typedef struct {
     const int32_t *blocks;
     size_t block_stride;
     size_t block_length;
-    /// The first block of keys that this thread's next call will read, in a cache of the same shape, fetched while this
-    /// call's last values are used; null if it is not known.
+    /// The first block of keys that this thread's next call will read, in a cache of the same shape; null if it is not known.
+    /// As much of it is fetched as this call's last block has values.
     const void *following;
     /// Positions that the first query attends to, at least 1.
     size_t length;
@@ -180,8 +180,8 @@ typedef struct {
 /// OCTAVO_MOST_TABLES. Returns their number.
 size_t octavo_available_kernels(const octavo_kernels **tables);
 
-/// Packs INT8 weights, [rows][count], into a panel that int8_matmul reads, [depth / 4][16][4]. At most 16 rows; the
-/// padding, up to 16 rows and `depth` values of each, is set to stand for zero.
+/// Packs INT8 weights, [rows][count], into a panel that int8_matmul reads, [depth / 4][16][4]. At most 16 rows; `depth` is
+/// a multiple of OCTAVO_DEPTH. The padding, up to 16 rows and `depth` values of each, is set to stand for zero.
 void octavo_pack_int8_panel(const int8_t *w, size_t rows, size_t count, size_t depth, uint8_t *panel);
 
 /// The cosines and sines of position * inverse_frequency[i], the product rounded to f32 as in the reference

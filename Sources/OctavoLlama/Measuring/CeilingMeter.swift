@@ -4,18 +4,19 @@ import Synchronization
 ///
 /// A machine may be shared with others, which take a share of its cores and of its memory's bandwidth that changes within
 /// minutes by more than kernels differ. So a figure is to be compared with a ceiling taken right beside it.
-package final class CeilingMeter {
+public final class CeilingMeter {
     /// What nothing disturbed, as far as several tries tell.
-    package let first: Ceilings
+    public let best: Ceilings
     private let int8: ArithmeticPeak
     private let floats: ArithmeticPeak
     private let memory: ReadBandwidth
 
-    package init(threads: ComputeThreads, kernels: Kernels) {
+    /// Measures each several times; reading takes 256 MiB, which are held as long as this is.
+    public init(threads: ComputeThreads, kernels: Kernels) {
         int8 = ArithmeticPeak(threads: threads) { kernels.int8Peak(rounds: $0) }
         floats = ArithmeticPeak(threads: threads) { kernels.floatPeak(rounds: $0) }
         memory = ReadBandwidth(threads: threads, kernels: kernels)
-        first = Ceilings(int8PerSecond: int8.best, floatPerSecond: floats.best, bytesPerSecond: memory.best)
+        best = Ceilings(int8PerSecond: int8.best, floatPerSecond: floats.best, bytesPerSecond: memory.best)
     }
 
     /// The most of it in a second, at this moment.
@@ -42,16 +43,20 @@ private struct ArithmeticPeak {
         self.threads = threads
         self.multiply = multiply
         var rounds = 1 << 14
-        while true {
-            let (rate, time) = Self.run(rounds, threads, multiply)
-            guard rate > 0, time < .milliseconds(10) else { break }
-            rounds *= 2
-        }
+        while let time = Self.shortest(rounds, threads, multiply), time < .milliseconds(10) { rounds *= 2 }
         self.rounds = rounds
         best = (0..<5).map { _ in Self.run(4 * rounds, threads, multiply).rate }.max() ?? 0
     }
 
     func measure() -> Double { Self.run(rounds, threads, multiply).rate }
+
+    /// The shortest time of three, since any one may be interrupted; `nil` where there is no such measure.
+    private static func shortest(
+        _ rounds: Int, _ threads: ComputeThreads, _ multiply: @Sendable (_ rounds: Int) -> Int
+    ) -> Duration? {
+        let tries = (0..<3).map { _ in run(rounds, threads, multiply) }
+        return tries.filter { $0.rate > 0 }.map(\.time).min()
+    }
 
     private static func run(
         _ rounds: Int, _ threads: ComputeThreads, _ multiply: @Sendable (_ rounds: Int) -> Int

@@ -6,17 +6,6 @@ public struct Ceilings: Sendable {
     public var floatPerSecond: Double
     /// Bytes read from memory per second, on all threads, from a buffer larger than any cache.
     public var bytesPerSecond: Double
-
-    /// Measures each several times and keeps the best: a ceiling is what nothing disturbed.
-    public init(threads: ComputeThreads, kernels: Kernels) {
-        self = CeilingMeter(threads: threads, kernels: kernels).first
-    }
-
-    init(int8PerSecond: Double, floatPerSecond: Double, bytesPerSecond: Double) {
-        self.int8PerSecond = int8PerSecond
-        self.floatPerSecond = floatPerSecond
-        self.bytesPerSecond = bytesPerSecond
-    }
 }
 
 /// What a piece of work needs at least, however it is done.
@@ -67,10 +56,5 @@ extension Ceilings {
     /// The seconds that work takes at least, for the sake of one limit; 0 where there is no such measure.
     package func leastSeconds(_ cost: Cost, _ limit: Limit) -> Double {
         self[limit] > 0 ? Double(limit.amount(of: cost)) / self[limit] : 0
-    }
-
-    /// What limits the work most.
-    package func limit(of cost: Cost) -> Limit {
-        Limit.allCases.max { leastSeconds(cost, $0) < leastSeconds(cost, $1) } ?? .memory
     }
 }

@@ -1,9 +1,6 @@
 /// Measures the bandwidth of reading memory, on all threads, from a buffer larger than any cache: at first by every
 /// pattern, then by the best of them as often as asked.
-///
-/// Memory may be shared with other virtual machines, whose reading comes and goes, so that one figure says little about
-/// a moment minutes later. What memory limits is to be compared with a figure taken right beside it.
-package final class ReadBandwidth {
+final class ReadBandwidth {
     /// How a thread reads: streams side by side, and bytes that it fetches ahead.
     private struct Pattern {
         var streams: Int
@@ -11,7 +8,7 @@ package final class ReadBandwidth {
     }
 
     /// The most bytes per second that any pattern had.
-    package let best: Double
+    let best: Double
 
     private let threads: ComputeThreads
     private let kernels: Kernels
@@ -27,7 +24,7 @@ package final class ReadBandwidth {
     private static let unit = 8 * 4 * Kernels.lanes
 
     /// Reads 256 MiB, which are held as long as this is, in every pattern six times.
-    package init(threads: ComputeThreads, kernels: Kernels) {
+    init(threads: ComputeThreads, kernels: Kernels) {
         self.threads = threads
         self.kernels = kernels
         buffer = AlignedBuffer(count: 64 << 20)
@@ -47,7 +44,7 @@ package final class ReadBandwidth {
 
     /// Bytes per second at this moment: the best of the three patterns that were fastest at first, each reading the
     /// buffer once.
-    package func measure() -> Double {
+    func measure() -> Double {
         fastest.reduce(0) { max($0, Self.read(buffer, $1, threads, kernels)) }
     }
 

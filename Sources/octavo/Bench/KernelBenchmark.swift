@@ -3,8 +3,8 @@ import OctavoWeights
 
 /// Measures the phases of a step one by one, each against what limits it most.
 ///
-/// Before each sample, what can limit the work is measured, too; the medians of these are the ceilings of the median
-/// sample, since on machines that others use, too, they change within minutes by more than kernels differ.
+/// Before each run, what can limit the work is measured, too, and the run is a share of that: on machines that others use,
+/// too, it changes within minutes by more than kernels differ.
 struct KernelBenchmark {
     let phases: PhaseBench
     let meter: CeilingMeter
@@ -37,29 +37,36 @@ struct KernelBenchmark {
         _ = seconds(1)
         let count = max(1, Int((Self.sampleSeconds / max(seconds(1), 1e-9)).rounded(.up)))
         let limits = Ceilings.Limit.allCases.filter { $0.amount(of: workload.cost) > 0 }
-        var beside = limits.map { _ in [Double]() }
         let samples = (0..<runs).map { _ in
-            for (index, limit) in limits.enumerated() { beside[index].append(meter.measure(limit)) }
-            return seconds(count) / Double(count)
+            var ceilings = meter.best
+            for limit in limits { ceilings[limit] = meter.measure(limit) }
+            return Sample(ceilings: ceilings, seconds: seconds(count) / Double(count))
         }
-        var ceilings = meter.first
-        for (limit, measured) in zip(limits, beside) { ceilings[limit] = measured.sorted()[runs / 2] }
-        line(workload, samples, ceilings)
+        line(workload, samples, limits)
     }
 
-    private func line(_ workload: Workload, _ samples: [Double], _ ceilings: Ceilings) {
-        let median = samples.sorted()[runs / 2]
-        let limit = ceilings.limit(of: workload.cost)
-        let others = Ceilings.Limit.allCases.filter { $0 != limit && $0.amount(of: workload.cost) > 0 }
+    /// A run, and what could limit it then.
+    private struct Sample {
+        var ceilings: Ceilings
+        var seconds: Double
+    }
+
+    private func line(_ workload: Workload, _ samples: [Sample], _ limits: [Ceilings.Limit]) {
+        let shares = limits.map { (limit: $0, share: share(of: $0, in: workload.cost, samples)) }
+        guard let most = shares.max(by: { $0.share.value < $1.share.value }) else { return }
         report.line(
             workload.name, workload.parameters,
-            samples: samples.map { Double(limit.amount(of: workload.cost)) / $0 / 1e9 }, unit: limit.unit,
-            ceiling: ceilings[limit] / 1e9, limit: limit.rawValue,
-            otherShares: others.map {
-                .init(
-                    limit: $0.rawValue, value: ceilings.leastSeconds(workload.cost, $0) / median,
-                    ceiling: ceilings[$0] / 1e9)
-            })
+            samples: samples.map { Double(most.limit.amount(of: workload.cost)) / $0.seconds / 1e9 },
+            unit: most.limit.unit, ceiling: most.share.ceiling, limit: most.share.limit,
+            otherShares: shares.filter { $0.limit != most.limit }.map(\.share))
+    }
+
+    /// The median of the runs' shares of what could limit each, and that of which the median run would have such a share.
+    private func share(of limit: Ceilings.Limit, in cost: Cost, _ samples: [Sample]) -> BenchReport.Share {
+        let shares = samples.map { $0.ceilings.leastSeconds(cost, limit) / $0.seconds }
+        let rates = samples.map { Double(limit.amount(of: cost)) / $0.seconds / 1e9 }
+        let (share, rate) = (shares.sorted()[runs / 2], rates.sorted()[runs / 2])
+        return BenchReport.Share(limit: limit.rawValue, value: share, ceiling: share > 0 ? rate / share : 0)
     }
 }
 

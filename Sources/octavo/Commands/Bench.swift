@@ -43,7 +43,7 @@ struct BenchCeilings: ParsableCommand {
         let report = BenchReport(json: json)
         report.header(threads: most, kernels: selected.name, model: nil)
         for count in Set([1, most]).sorted() {
-            let ceilings = Ceilings(threads: ComputeThreads(count: count), kernels: selected)
+            let ceilings = CeilingMeter(threads: ComputeThreads(count: count), kernels: selected).best
             report.ceilings(ceilings, threads: count)
         }
     }

@@ -34,8 +34,8 @@ struct BenchEngine: AsyncParsableCommand {
     @Option(help: "Requests of the offline job; 0 leaves it out.") var requests = 256
     @Option(help: "New tokens of each of them.") var newTokens = 128
     @Option(help: "Tokens with which the job's prompts begin alike, besides their own.") var sharedPrefix = 0
-    @Flag(help: "Give each of them other tokens there, so that nothing is shared: what sharing is compared with.")
-    var distinctPrefixes = false
+    @Option(help: "Tokens of its own that each of them begins with instead: what sharing is compared with.")
+    var distinctPrefix = 0
     @Option(help: "How the job's requests come together: refill or static.") var batching = BatchingMode.refill
     @Option(help: "A file with a response_format, to which the job's answers are held.") var responseFormat: String?
     @Option(help: "How often each is measured.") var runs = 3
@@ -49,11 +49,11 @@ struct BenchEngine: AsyncParsableCommand {
         guard (1...100).contains(runs), (0...100_000).contains(requests) else {
             throw ValidationError("--runs must be between 1 and 100, --requests between 0 and 100000")
         }
-        guard (0...1_000_000).contains(sharedPrefix) else {
-            throw ValidationError("--shared-prefix must be between 0 and 1000000")
+        guard (0...1_000_000).contains(sharedPrefix), (0...1_000_000).contains(distinctPrefix) else {
+            throw ValidationError("--shared-prefix and --distinct-prefix must be between 0 and 1000000")
         }
-        guard sharedPrefix > 0 || !distinctPrefixes else {
-            throw ValidationError("--distinct-prefixes needs --shared-prefix, for their length.")
+        guard sharedPrefix == 0 || distinctPrefix == 0 else {
+            throw ValidationError("--shared-prefix and --distinct-prefix exclude each other")
         }
         guard (1...1_000_000).contains(context), (1...100_000).contains(newTokens) else {
             throw ValidationError("--context must be between 1 and 1000000, --new-tokens between 1 and 100000")
@@ -67,7 +67,7 @@ struct BenchEngine: AsyncParsableCommand {
         let report = BenchReport(json: json)
         report.header(threads: runner.threads.count, kernels: runner.kernels.name, model: name)
         report.line("load", [], value: loading, unit: "s")
-        let ceilings = Ceilings(threads: runner.threads, kernels: runner.kernels)
+        let ceilings = CeilingMeter(threads: runner.threads, kernels: runner.kernels).best
         let bench = EngineBenchmark(runner: runner, runs: runs, peak: ceilings.int8PerSecond, report: report)
         try bench.prefill(lengths: prefill.numbers)
         try bench.decode(batches: decode.numbers, context: context)
@@ -79,7 +79,8 @@ struct BenchEngine: AsyncParsableCommand {
             Console.note("the job has batches of up to \(local.capacity.maximumBatch)")
             await bench.offlineJob(
                 local, batching: batching, requests: requests, newTokens: newTokens,
-                prefix: .init(length: sharedPrefix, isShared: !distinctPrefixes), structure: structure)
+                prefix: .init(length: max(sharedPrefix, distinctPrefix), isShared: sharedPrefix > 0),
+                structure: structure)
         }
         if let bytes = ProcessMemory.peak { report.line("peak memory", [], value: Double(bytes) / 0x1p30, unit: "GiB") }
     }

@@ -15,8 +15,7 @@ struct BenchKernels: ParsableCommand {
 
             What limits a kernel is measured at the start, and again before each run of the kernel: where others use the
             same machine, it changes from minute to minute. The bandwidth is then that of the best of the three patterns
-            that were fastest at the start. A share is the median figure's, of the median of these measurements; it may
-            be above 100% by a few percent.
+            that were fastest at the start. A share is the median of the runs' own shares. It may be above 100%.
 
             Example:
               octavo bench kernels --shape smollm2-135m
@@ -49,7 +48,7 @@ struct BenchKernels: ParsableCommand {
             sizes, threads: threads, kernels: kernels, precision: try engine.runnerConfiguration().kvCachePrecision,
             workingSet: workingSet.bytes)
         let meter = CeilingMeter(threads: threads, kernels: kernels)
-        report.ceilings(meter.first, threads: threads.count)
+        report.ceilings(meter.best, threads: threads.count)
         try KernelBenchmark(phases: phases, meter: meter, runs: runs, report: report).all()
     }
 
