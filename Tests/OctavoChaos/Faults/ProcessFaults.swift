@@ -39,7 +39,7 @@ extension Fault {
             await kill(1, of: trial)
             try await trial.drain(patience: .seconds(120))
             let copied = try await trial.integer("SELECT reused FROM octavo.batches")
-            trial.journal.remark("\(copied) of 300 copied")
+            trial.journal.remark("\(copied) of \(Workload.identical.requests) copied")
             trial.journal.check(copied > 0, "nothing was copied")
         },
         Fault("sigkill-all", "all workers are killed by SIGKILL at once, and started again two seconds later") {
@@ -142,14 +142,16 @@ extension Fault {
 }
 
 extension Workload {
-    /// For a model whose steps take a fraction of a millisecond.
-    /// Five requests of each kind, side by side and far apart.
+    /// Five requests of each kind, side by side and far apart, and as many kinds as others have requests: with fewer, one
+    /// worker could be through before the last has begun.
     fileprivate static let identical = {
         var workload = Workload()
-        workload.distinct = workload.requests / 5
+        workload.distinct = workload.requests
+        workload.requests *= 5
         return workload
     }()
 
+    /// For a model whose steps take a fraction of a millisecond.
     fileprivate static let longAnswers = {
         var workload = Workload(name: "long-answers")
         workload.requests = 200
