@@ -76,6 +76,8 @@ extension CommandLineTests {
                     "bench", "kernels", TestModels.tiny, "--runs", "1", "--working-set", "64KiB", "--json")
                 #expect(outcome.status == 0, "\(outcome.standardError)")
                 let figures = try JSONValue.lines(outcome.standardOutput).filter { $0["ceiling"]?.doubleValue != nil }
+                // Products, attention and vectors.
+                #expect(figures.count > 40)
                 for (limit, names) in Dictionary(grouping: figures, by: { $0["limit"]?.stringValue ?? "" }) {
                     // Rounded, since it is computed back from a share.
                     let ceilings = Set(names.compactMap { ($0["ceiling"]?.doubleValue).map { ($0 * 1e3).rounded() } })
